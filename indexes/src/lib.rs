@@ -1,0 +1,1 @@
+//! Vectors in, row ids and scores out.
