@@ -1,1 +1,284 @@
-//! (being written)
+//! Settings: `alike.toml`, overridden by `ALIKE__SECTION__KEY` variables, overridden by flags.
+//!
+//! ```toml
+//! data = "store"                     # --data
+//!
+//! [model]
+//! path = "models/all-minilm-l6-v2"   # --model; default: looked for in .alike/
+//! library = "libonnxruntime.so"      # --library; default: looked for in .alike/
+//!
+//! [server]
+//! listen = "127.0.0.1:7700"          # --listen
+//! request_timeout_ms = 10000         # a request that takes longer is answered 504
+//! body_limit_bytes = 8388608         # a larger body is answered 413
+//! max_in_flight = 256                # further requests are answered 503 with Retry-After
+//! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
+//! trending_ttl_ms = 5000             # how long a trending list is reused
+//! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
+//!
+//! [collections.products]             # `alike schema FILE` prints a starting point
+//! id = "id"
+//! embed = ["title", "brand", "color"]
+//! [collections.products.fields]
+//! price = { type = "number", filter = true }
+//! ```
+
+use crate::engine::ModelPlace;
+use crate::schema::Schema;
+use crate::snapshot::Verify;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "alike.toml";
+const VARIABLE_PREFIX: &str = "ALIKE__";
+
+/// All settings.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The data directory.
+    pub data: Option<PathBuf>,
+    /// Where the model is.
+    pub model: ModelSettings,
+    /// The server.
+    pub server: ServerSettings,
+    /// Schemas by name of the collection.
+    pub collections: BTreeMap<String, Schema>,
+}
+
+/// Where the model is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// The model bundle's folder.
+    pub path: Option<PathBuf>,
+    /// ONNX Runtime's shared library.
+    pub library: Option<PathBuf>,
+}
+
+/// The server's settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// A request that takes longer is answered 504.
+    pub request_timeout_ms: u64,
+    /// A larger body is answered 413.
+    pub body_limit_bytes: usize,
+    /// Further requests are answered 503.
+    pub max_in_flight: usize,
+    /// How long requests in flight may take after SIGTERM.
+    pub drain_timeout_ms: u64,
+    /// How long a trending list is reused.
+    pub trending_ttl_ms: u64,
+    /// What is checked before a snapshot is served.
+    pub verify: Verify,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            request_timeout_ms: 10_000,
+            body_limit_bytes: 8 << 20,
+            max_in_flight: 256,
+            drain_timeout_ms: 15_000,
+            trending_ttl_ms: 5_000,
+            verify: Verify::default(),
+        }
+    }
+}
+
+impl ServerSettings {
+    /// How long one request may take.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long a drain may take.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (key, value) in [
+            ("request_timeout_ms", self.request_timeout_ms),
+            ("body_limit_bytes", self.body_limit_bytes as u64),
+            ("max_in_flight", self.max_in_flight as u64),
+        ] {
+            if value == 0 {
+                return Err(format!("server.{key} is 0: nothing could be answered; give a positive number"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot read settings: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// The content is wrong.
+    #[error("{origin}: {detail}")]
+    Content {
+        /// The file, or the environment.
+        origin: String,
+        /// What is wrong, with a suggestion.
+        detail: String,
+    },
+}
+
+impl Config {
+    /// Reads `file` (`alike.toml` in the working directory when absent, if there is one) and the environment.
+    ///
+    /// # Errors
+    /// The file is missing though named, is not TOML, or has an unknown key or a value of the wrong type.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Read { path: path.to_path_buf(), source }),
+        };
+        Self::parse(&text, &path.display().to_string(), variables)
+    }
+
+    fn parse(
+        text: &str,
+        origin: &str,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let content = |detail: String| ConfigError::Content { origin: origin.to_owned(), detail };
+        // Read as it is first: errors then carry line and column.
+        let _checked: Self = toml::from_str(text).map_err(|error| content(with_suggestion(&error.to_string())))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| content(error.to_string()))?;
+        for (name, value) in variables {
+            if let Some(path) = name.strip_prefix(VARIABLE_PREFIX) {
+                set(&mut table, path, &value);
+            }
+        }
+        let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+            ConfigError::Content {
+                origin: format!("{origin} with {VARIABLE_PREFIX}… variables"),
+                detail: with_suggestion(&error.to_string()),
+            }
+        })?;
+        config.server.check().map_err(content)?;
+        Ok(config)
+    }
+
+    /// Where the model is, with flags before settings.
+    #[must_use]
+    pub fn model_place(&self, model: Option<PathBuf>, library: Option<PathBuf>) -> ModelPlace {
+        ModelPlace {
+            model: model.or_else(|| self.model.path.clone()),
+            library: library.or_else(|| self.model.library.clone()),
+        }
+    }
+}
+
+/// Sets `SERVER__LISTEN` to the value: as TOML where it is (a number, a boolean), else as text.
+fn set(table: &mut toml::Table, path: &str, value: &str) {
+    let mut keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+    let Some(last) = keys.pop() else { return };
+    let mut at = table;
+    for key in keys {
+        let entry = at.entry(key).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let toml::Value::Table(inner) = entry else { return };
+        at = inner;
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok();
+    let parsed = parsed.and_then(|mut table| table.remove("value"));
+    at.insert(last, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+}
+
+/// Adds "did you mean" to an unknown-field error.
+fn with_suggestion(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match (message.contains("unknown field"), quoted.split_first()) {
+        (true, Some((unknown, known))) => {
+            let nearest = known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
+            });
+            match nearest {
+                Some(nearest) => format!("{}\ndid you mean `{nearest}`?", message.trim_end()),
+                None => message.to_owned(),
+            }
+        }
+        _ => message.trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::parse(text, "alike.toml", variables)
+    }
+
+    #[test]
+    fn the_documented_example_is_valid() {
+        let text: String = include_str!("config.rs")
+            .lines()
+            .skip_while(|line| *line != "//! ```toml")
+            .skip(1)
+            .take_while(|line| *line != "//! ```")
+            .map(|line| format!("{}\n", line.trim_start_matches("//!")))
+            .collect();
+        let config = parse(&text, &[]).unwrap();
+        assert_eq!(config.collections["products"].embed, ["title", "brand", "color"]);
+        let defaults = ServerSettings::default();
+        assert_eq!(config.server.listen, defaults.listen, "the example shows the defaults");
+        assert_eq!(config.server.max_in_flight, defaults.max_in_flight);
+        assert_eq!(config.server.request_timeout_ms, defaults.request_timeout_ms);
+        assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
+        assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
+        assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+    }
+
+    #[test]
+    fn variables_override_the_file() {
+        let text = "[server]\nlisten = \"127.0.0.1:1\"\nmax_in_flight = 3\n";
+        let variables = [("ALIKE__SERVER__LISTEN", "0.0.0.0:2"), ("ALIKE__DATA", "elsewhere"), ("OTHER", "x")];
+        let config = parse(text, &variables).unwrap();
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:2");
+        assert_eq!(config.server.max_in_flight, 3);
+        assert_eq!(config.data, Some(PathBuf::from("elsewhere")));
+    }
+
+    #[test]
+    fn a_wrong_key_is_refused_with_a_suggestion() {
+        let error = parse("[server]\nlisen = \"127.0.0.1:1\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("lisen") && error.contains("did you mean `listen`?"), "{error}");
+        assert!(error.contains("line 2"), "{error}");
+        let error = parse("", &[("ALIKE__SERVER__MAX_INFLIGHT", "3")]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `max_in_flight`?"), "{error}");
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused() {
+        let error = parse("[server]\nmax_in_flight = 0\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("server.max_in_flight is 0"), "{error}");
+        let error = parse("[server]\nlisten = \"nowhere\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("listen"), "{error}");
+    }
+}

@@ -1,9 +1,71 @@
-//! (being written)
+//! `alike eval`.
 
-/// Arguments.
+use super::progress::say;
+use crate::engine::{Engine, Query, Search, Settings};
+use crate::evaluation::{self, Evaluation};
+use crate::snapshot::Verify;
+use crate::telemetry::Metrics;
+use anyhow::Context;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Hits asked for per query; the measures are taken at 10.
+const LIMIT: usize = 10;
+
+/// Measure answer quality against judged queries.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Judgments are JSON lines (also .gz): {\"query\": \"…\", \"labels\": {\"ID\": \"exact\"}}\n\
+    Labels exact, substitute, complement and irrelevant gain 1, 0.1, 0.01 and 0 (ESCI); numbers are gains as they are.\n\
+    Unjudged items gain 0. recall@10 and mrr@10 count items that gain 0.5 or more.\n\n\
+    Example:\n  alike eval --data store --collection products --judgments judgments.jsonl --json")]
+pub struct Args {
+    /// Data directory with published collections
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Name of the collection
+    #[arg(long, value_name = "C")]
+    collection: String,
+    /// Judged queries
+    #[arg(long, value_name = "FILE")]
+    judgments: PathBuf,
+    /// Print the summary as one JSON object on the last line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: super::Common,
+}
 
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.common.config()?;
+    let judgments = evaluation::read_judgments(&args.judgments)?;
+    let settings = Settings {
+        data: super::data_dir(args.data, &config)?,
+        models: args.common.model_place(&config),
+        verify: Verify::Auto,
+        trending_ttl: Duration::ZERO,
+    };
+    let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
+    let engine = Engine::open(settings, metrics)?;
+    let view = engine.view(&args.collection)?;
+    let mut evaluation = Evaluation::default();
+    for judged in &judgments {
+        let search = Search {
+            query: Query::Text(judged.query.clone()),
+            limit: LIMIT,
+            fields: Some(Vec::new()),
+            ..Search::default()
+        };
+        let start = Instant::now();
+        let answer = engine.search(&view, &search).with_context(|| format!("query {:?}", judged.query))?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
+        evaluation.add(judged, &ids, ms);
+    }
+    let summary = evaluation.summary();
+    if args.json {
+        return super::print_line(&serde_json::to_string(&summary)?);
+    }
+    say(&format!("snapshot {}", view.snapshot().id()));
+    super::print_line(&summary.to_string())
 }

@@ -3,10 +3,14 @@
 pub mod bench;
 pub mod build;
 pub mod eval;
+mod progress;
 pub mod schema;
 pub mod serve;
 
+use crate::config::Config;
+use crate::engine::ModelPlace;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 /// Semantic search and recommendations from one service.
 #[derive(Debug, Parser)]
@@ -18,16 +22,52 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Turn a catalog file into a published snapshot.
+    /// Turn a catalog file into a published snapshot
     Build(build::Args),
-    /// Answer search and recommendation calls over HTTP.
+    /// Answer search and recommendation calls over HTTP
     Serve(serve::Args),
-    /// Measure answer quality against judged queries.
+    /// Measure answer quality against judged queries
     Eval(eval::Args),
-    /// Measure speed.
+    /// Measure speed
     Bench(bench::Args),
-    /// Infer a schema from a catalog file, as a starting point.
+    /// Infer a schema from a catalog file, as a starting point
     Schema(schema::Args),
+}
+
+/// Flags that mean the same for every command.
+#[derive(Debug, clap::Args)]
+pub struct Common {
+    /// Settings file [default: alike.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Model bundle's folder [default: .alike/models/… in this folder, above it, or above the executable]
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// ONNX Runtime's shared library [default: .alike/lib/…, looked for in the same way]
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+}
+
+impl Common {
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_deref())?)
+    }
+
+    fn model_place(&self, config: &Config) -> ModelPlace {
+        config.model_place(self.model.clone(), self.library.clone())
+    }
+}
+
+/// The data directory, from the flag or the settings.
+fn data_dir(flag: Option<PathBuf>, config: &Config) -> anyhow::Result<PathBuf> {
+    flag.or_else(|| config.data.clone())
+        .ok_or_else(|| anyhow::anyhow!("no data directory: give --data DIR, or `data = \"DIR\"` in alike.toml"))
+}
+
+/// Writes a result line to standard output.
+fn print_line(line: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{line}").map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))
 }
 
 /// Runs the command line; `main` prints the error and sets the exit code.

@@ -1,1 +1,65 @@
-//! (being written)
+//! HTTP: reads requests, calls the [`engine`](crate::engine), writes answers. Nothing is decided here.
+
+mod collections;
+mod events;
+mod extract;
+mod observe;
+mod operations;
+mod pages;
+mod problem;
+mod search;
+mod server;
+mod state;
+
+pub use server::serve;
+pub use state::App;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Alike",
+        description = "Semantic search and recommendations from one service. Errors are `application/problem+json`."
+    ),
+    tags(
+        (name = "Search", description = "Find items by meaning"),
+        (name = "Recommend", description = "Similar and trending items, and the events behind them"),
+        (name = "Collections", description = "What is served"),
+        (name = "Operations", description = "Probes and metrics"),
+    )
+)]
+struct ApiDocument;
+
+/// Every route of the service.
+pub fn router(app: App) -> Router {
+    let (routes, document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
+        .routes(routes!(search::search))
+        .routes(routes!(search::recommend))
+        .routes(routes!(collections::trending))
+        .routes(routes!(events::record))
+        .routes(routes!(collections::list))
+        .routes(routes!(collections::describe))
+        .routes(routes!(collections::item))
+        .routes(routes!(operations::livez))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .split_for_parts();
+    let body_limit = app.settings().body_limit_bytes;
+    routes
+        .route("/", get(pages::home))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::method_not_allowed)
+        .layer(CatchPanicLayer::custom(observe::on_panic))
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}

@@ -1,1 +1,35 @@
-//! (being written)
+//! Snapshots: immutable directories holding everything needed to answer, and the store that publishes them.
+//!
+//! ```text
+//! DATA/collections/NAME/
+//!   CURRENT                      the small pointer: {"snapshot": "20261120T103000Z-1f0c…"}
+//!   snapshots/ID/                never changes once it is here
+//!     manifest.rkyv              what this is: model, schema, counts, recall, every file with length and digest
+//!     manifest.json              the same for people; never read back
+//!     index.alike                vectors and graph (written and read by alike-indexes)
+//!     items.rkyv                 ids by row, rows by id, where each document ends
+//!     documents.bin              the items' JSON documents, back to back, in row order
+//!     columns.rkyv               one inverted column per filterable field
+//!     rejected.jsonl             rows the build could not use, with line and reason (only when there were any)
+//!   staging/                     builds under way; whatever a dead build left is removed by the next one
+//!   events/                      see `signals`
+//! ```
+//!
+//! A snapshot's id ends in the digest of its manifest, and the manifest holds the digest of every other file, so the id
+//! names the content down to the last byte. Opening maps the files; nothing is parsed row by row.
+
+mod columns;
+mod error;
+mod items;
+mod manifest;
+mod mapped;
+mod open;
+mod store;
+mod writer;
+
+pub use columns::{ArchivedColumn, ColumnsBuilder, Test};
+pub use error::SnapshotError;
+pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint};
+pub use open::{Snapshot, Verify};
+pub use store::{Collection, Store};
+pub use writer::SnapshotWriter;

@@ -1,0 +1,190 @@
+//! Encode, search, rank, and say how.
+
+use super::filter::Filter;
+use super::query::{check_text, check_vector, resolve_examples};
+use super::{EngineError, Query, Search, View};
+use crate::telemetry::Metrics;
+use alike_indexes::{Plan, Request, RowId, RowSet, Scratch};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// The answer to a search or recommendation.
+#[derive(Debug)]
+pub struct Answer {
+    /// The hits, best first.
+    pub hits: Vec<Hit>,
+    /// Whether every admissible row was compared.
+    pub exact: bool,
+    /// Whether there may be more admissible rows than were found.
+    pub partial: bool,
+    /// How it was answered.
+    pub plan: PlanReport,
+}
+
+/// One hit.
+#[derive(Debug, Serialize)]
+pub struct Hit {
+    /// The item's id.
+    pub id: String,
+    /// Similarity; higher is better (cosine and dot similarity, or minus the squared distance).
+    pub score: f32,
+    /// The item's fields.
+    pub fields: Box<RawValue>,
+}
+
+/// How a call was answered, and what each step took.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanReport {
+    /// `exact`, `graph` or `filtered_graph`.
+    pub kind: &'static str,
+    /// Candidate pool of the graph walk (HNSW's ef); 0 when exact.
+    pub beam: usize,
+    /// Graph nodes expanded.
+    pub hops: u32,
+    /// Distances computed.
+    pub distances: u64,
+    /// Rows that pass the filter; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admissible: Option<usize>,
+    /// Milliseconds spent encoding the text.
+    pub encode_ms: f64,
+    /// Milliseconds spent evaluating the filter.
+    pub filter_ms: f64,
+    /// Milliseconds spent in the index.
+    pub search_ms: f64,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<Answer, EngineError> {
+    search.check(view)?;
+    let encoding = Instant::now();
+    let target = resolve(view, &search.query, metrics)?;
+    let encode_ms = milliseconds(encoding);
+    let filtering = Instant::now();
+    let admissible = admissible(view, search)?;
+    let filter_ms = milliseconds(filtering);
+    // Examples are found too and left out afterwards, so as many more are looked for.
+    let request = Request {
+        k: search.limit + target.excluded.len(),
+        beam: None,
+        filter: admissible.as_ref(),
+        exact: search.exact,
+    };
+    let searching = Instant::now();
+    SCRATCH.with_borrow_mut(|scratch| {
+        let report = view.snapshot().index().search(&target.vector, &request, scratch)?;
+        let elapsed = searching.elapsed().as_secs_f64();
+        let kind = plan_name(report.plan);
+        metrics.observe_search(view.collection(), kind, elapsed);
+        let plan = PlanReport {
+            kind,
+            beam: report.beam,
+            hops: report.hops,
+            distances: report.distances,
+            admissible: admissible.as_ref().map(RowSet::count),
+            encode_ms,
+            filter_ms,
+            search_ms: elapsed * 1e3,
+        };
+        let hits = hits(view, search, &target.excluded, scratch)?;
+        Ok(Answer { hits, exact: report.plan == Plan::Exact, partial: report.partial, plan })
+    })
+}
+
+struct Target<'a> {
+    vector: Cow<'a, [f32]>,
+    excluded: Vec<RowId>,
+}
+
+fn resolve<'a>(view: &View, query: &'a Query, metrics: &Metrics) -> Result<Target<'a>, EngineError> {
+    match query {
+        Query::Text(text) => {
+            check_text(text)?;
+            let Some(encoder) = view.encoder() else {
+                let detail = "this collection brings its own vectors and has no model; search by `vector` or `like`";
+                return Err(EngineError::invalid("text", detail));
+            };
+            let start = Instant::now();
+            let vector = encoder.encode_query(text)?;
+            metrics.observe_encode(start.elapsed().as_secs_f64());
+            Ok(Target { vector: vector.into(), excluded: Vec::new() })
+        }
+        Query::Vector(vector) => {
+            check_vector(vector, view)?;
+            Ok(Target { vector: vector.into(), excluded: Vec::new() })
+        }
+        Query::Examples { like, unlike } => {
+            let examples = resolve_examples(like, unlike, view)?;
+            Ok(Target { vector: examples.vector.into(), excluded: examples.rows })
+        }
+    }
+}
+
+fn admissible(view: &View, search: &Search) -> Result<Option<RowSet>, EngineError> {
+    let Some(filter) = &search.filter else { return Ok(None) };
+    let filter = Filter::parse(filter, &view.snapshot().manifest().schema, "filter")?;
+    Ok(Some(filter.select(view.snapshot())))
+}
+
+fn hits(view: &View, search: &Search, excluded: &[RowId], scratch: &Scratch) -> Result<Vec<Hit>, EngineError> {
+    scratch
+        .neighbors()
+        .iter()
+        .filter(|found| !excluded.contains(&found.row))
+        .filter(|found| search.min_score.is_none_or(|least| found.score >= least))
+        .take(search.limit)
+        .map(|found| {
+            let id = view.item_id(found.row)?.to_owned();
+            Ok(Hit { id, score: found.score, fields: view.fields(found.row, search.fields.as_deref())? })
+        })
+        .collect()
+}
+
+fn plan_name(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Exact => "exact",
+        Plan::Graph => "graph",
+        Plan::FilteredGraph => "filtered_graph",
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+impl View {
+    pub(super) fn item_id(&self, row: RowId) -> Result<&str, EngineError> {
+        self.snapshot().item_id(row).ok_or_else(|| self.damaged(row, "id"))
+    }
+
+    /// The chosen fields of an item, or all of them.
+    pub(super) fn fields(&self, row: RowId, chosen: Option<&[String]>) -> Result<Box<RawValue>, EngineError> {
+        let document = self.snapshot().document(row).ok_or_else(|| self.damaged(row, "document"))?;
+        let picked = match chosen {
+            None => serde_json::from_slice::<Box<RawValue>>(document),
+            Some(chosen) => pick(document, chosen),
+        };
+        picked.map_err(|_| self.damaged(row, "document"))
+    }
+
+    fn damaged(&self, row: RowId, what: &str) -> EngineError {
+        EngineError::Refused {
+            name: self.collection().to_owned(),
+            reason: format!("snapshot {} has no readable {what} for row {}", self.snapshot().id(), row.0),
+        }
+    }
+}
+
+fn pick(document: &[u8], chosen: &[String]) -> serde_json::Result<Box<RawValue>> {
+    let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(document)?;
+    let picked: BTreeMap<&str, &RawValue> =
+        chosen.iter().filter_map(|name| Some((name.as_str(), *all.get(name.as_str())?))).collect();
+    serde_json::value::to_raw_value(&picked)
+}

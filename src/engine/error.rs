@@ -1,0 +1,84 @@
+//! Why a call could not be answered.
+
+use crate::signals::OpenError;
+use crate::snapshot::SnapshotError;
+use alike_embeddings::EmbeddingError;
+use alike_indexes::IndexError;
+
+/// A call that could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A part of the request is wrong.
+    #[error("{field}: {detail}")]
+    Invalid {
+        /// The offending field, as a path into the request.
+        field: String,
+        /// What is wrong and what is expected.
+        detail: String,
+    },
+    /// No collection of that name is served.
+    #[error("no collection {name:?} is served; {}", known(served))]
+    NoCollection {
+        /// The name asked for.
+        name: String,
+        /// What is served.
+        served: Vec<String>,
+    },
+    /// The collection's snapshot was refused and there is no earlier one in memory.
+    #[error("collection {name:?} is not served: {reason}")]
+    Refused {
+        /// The collection.
+        name: String,
+        /// Why its snapshot was refused.
+        reason: String,
+    },
+    /// No such item.
+    #[error("{field}: collection {collection:?} has no item {id:?}")]
+    NoItem {
+        /// The offending field, as a path into the request.
+        field: String,
+        /// The collection.
+        collection: String,
+        /// The id asked for.
+        id: String,
+    },
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EmbeddingError),
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The store or a snapshot failed.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The events of a collection cannot be read.
+    #[error(transparent)]
+    Signals(#[from] OpenError),
+    /// No usable model is installed.
+    #[error("no model: {detail}")]
+    NoModel {
+        /// What is missing and how to get it.
+        detail: String,
+    },
+    /// The snapshot was made by another model than the one installed.
+    #[error("the snapshot was built with model {wanted}, installed is {found}; install that model (--model) or rebuild the collection with this one")]
+    ModelMismatch {
+        /// The snapshot's model.
+        wanted: String,
+        /// The installed model.
+        found: String,
+    },
+}
+
+impl EngineError {
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), detail: detail.into() }
+    }
+}
+
+fn known(served: &[String]) -> String {
+    match served {
+        [] => "none is; `alike build` makes one".to_owned(),
+        names => format!("served: {}", names.join(", ")),
+    }
+}

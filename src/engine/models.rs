@@ -1,0 +1,116 @@
+//! The installed model: found, loaded once, compared with what a snapshot was built with.
+
+use super::EngineError;
+use crate::snapshot::ModelRef;
+use alike_embeddings::{Encoder, EncoderSettings, ModelBundle};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The folder that `scripts/setup` fills.
+const HOME: &str = ".alike";
+const DEFAULT_MODEL: &str = "all-minilm-l6-v2";
+
+/// Where the model bundle and ONNX Runtime's library are; what is absent is looked for.
+///
+/// Looked in: `.alike/` in the working directory and the folders above it, then in the folders above the executable.
+#[derive(Debug, Clone, Default)]
+pub struct ModelPlace {
+    /// The model bundle's folder.
+    pub model: Option<PathBuf>,
+    /// ONNX Runtime's shared library.
+    pub library: Option<PathBuf>,
+}
+
+impl ModelPlace {
+    /// Opens the bundle after loading the library.
+    ///
+    /// # Errors
+    /// Either is missing or damaged.
+    pub fn open_bundle(&self) -> Result<ModelBundle, EngineError> {
+        let model = match &self.model {
+            Some(model) => model.clone(),
+            None => find(|home| existing(home.join("models").join(DEFAULT_MODEL)))
+                .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))?,
+        };
+        let library = match &self.library {
+            Some(library) => library.clone(),
+            None => find(|home| library_in(&home.join("lib")))
+                .ok_or_else(|| missing(&format!("{HOME}/lib/libonnxruntime.so.*"), "--library"))?,
+        };
+        alike_embeddings::initialize(&library)?;
+        Ok(ModelBundle::open(&model)?)
+    }
+}
+
+fn missing(what: &str, flag: &str) -> EngineError {
+    let detail = format!(
+        "{what} was not found in the working directory, above it, or above the executable; run scripts/setup or name it with {flag}"
+    );
+    EngineError::NoModel { detail }
+}
+
+fn find(look: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
+    let working = std::env::current_dir().ok();
+    let executable = std::env::current_exe().ok();
+    let roots = [working.as_deref(), executable.as_deref()];
+    roots.into_iter().flatten().flat_map(Path::ancestors).find_map(|dir| look(&dir.join(HOME)))
+}
+
+fn existing(path: PathBuf) -> Option<PathBuf> {
+    path.exists().then_some(path)
+}
+
+/// The newest `libonnxruntime.so*` (or `.dylib`) in a folder.
+fn library_in(dir: &Path) -> Option<PathBuf> {
+    let listing = std::fs::read_dir(dir).ok()?;
+    let is_library = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+            name.starts_with("libonnxruntime.") && (name.contains(".so") || name.ends_with(".dylib"))
+        })
+    };
+    listing.filter_map(|entry| Some(entry.ok()?.path())).filter(is_library).max()
+}
+
+/// The installed model, loaded when first needed.
+pub struct Models {
+    place: ModelPlace,
+    loaded: OnceLock<Result<Arc<Encoder>, String>>,
+}
+
+impl Models {
+    pub(super) fn new(place: ModelPlace) -> Self {
+        Self { place, loaded: OnceLock::new() }
+    }
+
+    /// Loads the model, so that a later [`Models::encoder_for`] does not wait. A failure is reported there.
+    pub(super) fn preload(&self) {
+        self.load();
+    }
+
+    /// The encoder, if its model is `wanted`.
+    pub(super) fn encoder_for(&self, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
+        let encoder = self.load().as_ref().map_err(|detail| EngineError::NoModel { detail: detail.clone() })?;
+        let found = ModelRef::from(encoder.identity());
+        if found == *wanted {
+            return Ok(Arc::clone(encoder));
+        }
+        Err(EngineError::ModelMismatch { wanted: wanted.to_string(), found: found.to_string() })
+    }
+
+    fn load(&self) -> &Result<Arc<Encoder>, String> {
+        self.loaded.get_or_init(|| {
+            let bundle = self.place.open_bundle().map_err(|error| match error {
+                EngineError::NoModel { detail } => detail,
+                error => error.to_string(),
+            })?;
+            let settings = EncoderSettings::for_queries(cores());
+            Encoder::open(&bundle, settings).map(Arc::new).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// Cores this process may use.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,148 @@
+//! What is asked: the call after its JSON has been read, checked against one view.
+
+use super::{EngineError, View};
+use alike_indexes::{Metric, RowId};
+
+/// Most hits one call may ask for.
+pub const MAX_LIMIT: usize = 1_000;
+/// Longest query text in bytes; the model reads far less.
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Most items one call may name as examples.
+pub const MAX_EXAMPLES: usize = 1_000;
+
+/// One search or recommendation call.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// What to look for.
+    pub query: Query,
+    /// The filter, as JSON (see [`super::filter`]).
+    pub filter: Option<serde_json::Value>,
+    /// Most hits wanted, 1 to [`MAX_LIMIT`].
+    pub limit: usize,
+    /// The document fields wanted; all when absent.
+    pub fields: Option<Vec<String>>,
+    /// Hits that score lower are left out.
+    pub min_score: Option<f32>,
+    /// Whether to compare with every admissible row instead of walking the graph.
+    pub exact: bool,
+}
+
+/// What to look for.
+#[derive(Debug, Clone)]
+pub enum Query {
+    /// A text, encoded by the collection's model.
+    Text(String),
+    /// A vector of the collection's dimension.
+    Vector(Vec<f32>),
+    /// Items like these and unlike those; neither is returned.
+    Examples {
+        /// Ids of items to resemble; at least one.
+        like: Vec<String>,
+        /// Ids of items to move away from.
+        unlike: Vec<String>,
+    },
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Search {
+    pub(super) fn check(&self, view: &View) -> Result<(), EngineError> {
+        if self.limit == 0 || self.limit > MAX_LIMIT {
+            let detail = format!("is {}, must be 1 to {MAX_LIMIT}", self.limit);
+            return Err(EngineError::invalid("limit", detail));
+        }
+        if self.min_score.is_some_and(|score| !score.is_finite()) {
+            return Err(EngineError::invalid("min_score", "must be a finite number"));
+        }
+        let known = &view.snapshot().manifest().document_fields;
+        for (at, field) in self.fields.iter().flatten().enumerate() {
+            if !known.contains(field) {
+                let detail = format!("no item has a field {field:?}; there are {}", known.join(", "));
+                return Err(EngineError::invalid(format!("fields[{at}]"), detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check_text(text: &str) -> Result<(), EngineError> {
+    if text.trim().is_empty() {
+        return Err(EngineError::invalid("text", "is empty; give words to search for"));
+    }
+    if text.len() > MAX_TEXT_BYTES {
+        let detail = format!("has {} bytes, at most {MAX_TEXT_BYTES} are accepted", text.len());
+        return Err(EngineError::invalid("text", detail));
+    }
+    Ok(())
+}
+
+pub(super) fn check_vector(vector: &[f32], view: &View) -> Result<(), EngineError> {
+    let index = view.snapshot().index();
+    let expected = index.dimension();
+    if view.snapshot().rows() > 0 && vector.len() != expected {
+        let detail = format!("has {} numbers, this collection's vectors have {expected}", vector.len());
+        return Err(EngineError::invalid("vector", detail));
+    }
+    if let Some(at) = vector.iter().position(|number| !number.is_finite()) {
+        return Err(EngineError::invalid(format!("vector[{at}]"), "is not a finite 32-bit number"));
+    }
+    if index.metric() == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
+        return Err(EngineError::invalid("vector", "is all zeros: it has no direction to compare by cosine"));
+    }
+    Ok(())
+}
+
+/// Examples resolved to rows, and the vector that stands for them.
+pub(super) struct Examples {
+    pub(super) vector: Vec<f32>,
+    pub(super) rows: Vec<RowId>,
+}
+
+/// The mean of the liked items, moved away from the mean of the unliked: `like + (like − unlike)`.
+pub(super) fn resolve_examples(like: &[String], unlike: &[String], view: &View) -> Result<Examples, EngineError> {
+    if like.is_empty() {
+        return Err(EngineError::invalid("like", "is empty; name at least one item"));
+    }
+    if like.len() + unlike.len() > MAX_EXAMPLES {
+        let detail = format!("names {} items with `unlike`, at most {MAX_EXAMPLES}", like.len() + unlike.len());
+        return Err(EngineError::invalid("like", detail));
+    }
+    let mut rows = rows_of(like, "like", view)?;
+    let mut vector = mean(&rows, view);
+    if !unlike.is_empty() {
+        let away = rows_of(unlike, "unlike", view)?;
+        let mean_away = mean(&away, view);
+        vector.iter_mut().zip(&mean_away).for_each(|(toward, away)| *toward += *toward - away);
+        rows.extend(away);
+    }
+    if vector.iter().all(|&number| number.abs() < f32::EPSILON) {
+        return Err(EngineError::invalid("like", "the examples cancel out; name others"));
+    }
+    Ok(Examples { vector, rows })
+}
+
+fn rows_of(ids: &[String], field: &str, view: &View) -> Result<Vec<RowId>, EngineError> {
+    let row_of = |(at, id): (usize, &String)| {
+        view.snapshot().row_of(id).ok_or_else(|| EngineError::NoItem {
+            field: format!("{field}[{at}]"),
+            collection: view.collection().to_owned(),
+            id: id.chars().take(100).collect(),
+        })
+    };
+    ids.iter().enumerate().map(row_of).collect()
+}
+
+fn mean(rows: &[RowId], view: &View) -> Vec<f32> {
+    let index = view.snapshot().index();
+    let mut sum = vec![0.0; index.dimension()];
+    for vector in rows.iter().filter_map(|&row| index.vector(row)) {
+        sum.iter_mut().zip(vector).for_each(|(sum, number)| *sum += number);
+    }
+    let count = rows.len() as f32;
+    sum.iter_mut().for_each(|number| *number /= count);
+    sum
+}

@@ -1,0 +1,88 @@
+//! Trending lists, from a cache that computes each one once however many ask at the same time.
+
+use super::filter::Filter;
+use super::{EngineError, Hit, View};
+use crate::signals::Window;
+use crate::snapshot::Snapshot;
+use crate::telemetry::Metrics;
+use alike_indexes::RowId;
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// As many items are kept per cached list; a call takes its first `limit`.
+const CACHED_ITEMS: usize = super::MAX_LIMIT;
+const CACHED_LISTS: u64 = 10_000;
+/// The field that `category` narrows by.
+const CATEGORY_FIELD: &str = "category";
+
+/// Which trending list is wanted.
+#[derive(Debug, Clone)]
+pub struct TrendingQuery {
+    /// The time window.
+    pub window: Window,
+    /// Only items with this value in their `category` field.
+    pub category: Option<String>,
+    /// Most items wanted.
+    pub limit: usize,
+    /// The document fields wanted; all when absent.
+    pub fields: Option<Vec<String>>,
+}
+
+type Key = (String, String, Window, Option<String>);
+type List = Arc<Vec<(RowId, f32)>>;
+
+pub(super) struct TrendingCache {
+    lists: Cache<Key, List>,
+}
+
+impl TrendingCache {
+    pub(super) fn new(ttl: Duration) -> Self {
+        Self { lists: Cache::builder().max_capacity(CACHED_LISTS).time_to_live(ttl).build() }
+    }
+
+    pub(super) fn get(
+        &self,
+        view: &View,
+        query: &TrendingQuery,
+        metrics: &Metrics,
+    ) -> Result<Vec<Hit>, EngineError> {
+        if query.limit == 0 || query.limit > super::MAX_LIMIT {
+            let detail = format!("is {}, must be 1 to {}", query.limit, super::MAX_LIMIT);
+            return Err(EngineError::invalid("limit", detail));
+        }
+        let filter = category_filter(view.snapshot(), query.category.as_deref())?;
+        let key = (
+            view.collection().to_owned(),
+            view.snapshot().id().to_owned(),
+            query.window,
+            query.category.clone(),
+        );
+        let entry = self.lists.entry(key).or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
+        metrics.trending_cache(!entry.is_fresh());
+        let list = entry.into_value();
+        list.iter()
+            .take(query.limit)
+            .map(|&(row, score)| {
+                let id = view.item_id(row)?.to_owned();
+                Ok(Hit { id, score, fields: view.fields(row, query.fields.as_deref())? })
+            })
+            .collect()
+    }
+}
+
+fn category_filter(snapshot: &Snapshot, category: Option<&str>) -> Result<Option<Filter>, EngineError> {
+    let Some(category) = category else { return Ok(None) };
+    let condition = serde_json::json!({ CATEGORY_FIELD: category });
+    Filter::parse(&condition, &snapshot.manifest().schema, "category").map(Some)
+}
+
+fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(RowId, f32)> {
+    let snapshot = view.snapshot();
+    let admissible = filter.map(|filter| filter.select(snapshot));
+    let served = |id: &str| {
+        snapshot.row_of(id).is_some_and(|row| admissible.as_ref().is_none_or(|rows| rows.contains(row)))
+    };
+    let top = view.signals().trending(jiff::Timestamp::now(), window, &served, CACHED_ITEMS);
+    top.into_iter().filter_map(|(id, score)| Some((snapshot.row_of(&id)?, score as f32))).collect()
+}

@@ -1,0 +1,159 @@
+//! `POST /v1/events`: one event, a JSON array, or NDJSON.
+
+use super::extract::{Body, parse};
+use super::problem::Problem;
+use super::state::App;
+use crate::signals::Event;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Most events one call may carry.
+const MAX_EVENTS: usize = 100_000;
+/// As many refused events are named one by one.
+const MAX_LISTED: usize = 100;
+
+/// What became of the events.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct EventsAnswer {
+    /// How many were taken.
+    accepted: usize,
+    /// How many of those name an item that the served snapshot does not have; they count once it does.
+    unknown_items: usize,
+    /// Whether the accepted ones are on disk; false on a replica whose data directory is read-only.
+    durable: bool,
+    /// How many were refused.
+    rejected: usize,
+    /// The first hundred refused ones.
+    errors: Vec<EventProblem>,
+}
+
+/// Why an event was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventProblem {
+    /// Its place in the call, from 0.
+    position: usize,
+    /// The offending field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// What is wrong.
+    detail: String,
+}
+
+/// Record what shoppers did
+///
+/// One object, a JSON array, or one object per line: `{"collection": "products", "type": "view | click | cart |
+/// purchase", "item": "…", "user": "…", "session": "…", "time": "RFC 3339"}`; `user`, `session` and `time` may be left
+/// out. Good events of a call are taken even when others are refused; each refused one is named.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "Recommend",
+    request_body(content = Object, content_type = "application/json",
+        example = json!({"collection": "products", "type": "view", "item": "KIT-0001", "user": "u1"})),
+    responses(
+        (status = 200, body = EventsAnswer),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn record(State(app): State<App>, Body(bytes): Body) -> Result<axum::Json<EventsAnswer>, Problem> {
+    app.run(move |app| {
+        let raw = split(&bytes)?;
+        let single = raw.len() == 1;
+        let mut batch = Batch::default();
+        for (position, raw) in raw.iter().enumerate() {
+            batch.add(app, position, raw);
+        }
+        batch.refuse_if_nothing_is_left(single)?;
+        batch.record(app).map(axum::Json)
+    })
+    .await
+}
+
+/// The events of a body, not yet read.
+fn split(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    let raw: Vec<&RawValue> = if bytes.trim_ascii_start().starts_with(b"[") {
+        parse(bytes)?
+    } else {
+        let stream = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
+        stream.collect::<Result<_, _>>().map_err(|error| {
+            Problem::invalid(format!("body: {error}; nothing of this call was recorded")).with_field("body")
+        })?
+    };
+    match raw.len() {
+        0 => Err(Problem::invalid("body: has no events; send an object, an array, or one object per line").with_field("body")),
+        count if count > MAX_EVENTS => {
+            let detail = format!("body: has {count} events, at most {MAX_EVENTS} per call; send them in parts");
+            Err(Problem::invalid(detail).with_field("body"))
+        }
+        _ => Ok(raw),
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    by_collection: BTreeMap<String, Vec<Event>>,
+    answer: EventsAnswer,
+}
+
+impl Batch {
+    fn add(&mut self, app: &App, position: usize, raw: &RawValue) {
+        match read(app, raw) {
+            Ok(event) => self.by_collection.entry(event.collection.clone()).or_default().push(event),
+            Err(problem) => {
+                self.answer.rejected += 1;
+                if self.answer.errors.len() < MAX_LISTED {
+                    let (detail, field) = problem.into_parts();
+                    self.answer.errors.push(EventProblem { position, field, detail });
+                }
+            }
+        }
+    }
+
+    /// A call of nothing but bad events is a bad call.
+    fn refuse_if_nothing_is_left(&mut self, single: bool) -> Result<(), Problem> {
+        if !self.by_collection.is_empty() {
+            return Ok(());
+        }
+        let Some(first) = self.answer.errors.pop_if(|_| single).or_else(|| self.answer.errors.drain(..).next()) else {
+            return Ok(());
+        };
+        let detail = match self.answer.rejected {
+            1 => first.detail,
+            count => format!("all {count} events were refused; event {}: {}", first.position, first.detail),
+        };
+        let problem = Problem::invalid(detail);
+        Err(match first.field {
+            Some(field) => problem.with_field(field),
+            None => problem,
+        })
+    }
+
+    fn record(mut self, app: &App) -> Result<EventsAnswer, Problem> {
+        self.answer.durable = true;
+        for (collection, events) in &self.by_collection {
+            let view = app.engine().view(collection)?;
+            let recorded = app.engine().record(&view, events)?;
+            self.answer.accepted += recorded.accepted;
+            self.answer.durable &= recorded.durable;
+            let unknown = events.iter().filter(|event| view.snapshot().row_of(&event.item).is_none());
+            self.answer.unknown_items += unknown.count();
+            for event in events {
+                app.metrics().event(collection, event.kind.name());
+            }
+        }
+        Ok(self.answer)
+    }
+}
+
+fn read(app: &App, raw: &RawValue) -> Result<Event, Problem> {
+    let event: Event = parse(raw.get().as_bytes())?;
+    let name = event.collection.clone();
+    app.engine().view(&name)?;
+    event.validate(jiff::Timestamp::now()).map_err(|error| {
+        app.metrics().event_rejected(&name);
+        Problem::invalid(error.to_string()).with_field(error.field())
+    })?;
+    Ok(event)
+}

@@ -1,0 +1,107 @@
+//! Request bodies and query strings, refused with the field's name when they are wrong.
+
+use super::problem::Problem;
+use super::state::App;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+/// The bytes of a body within the size limit.
+pub(super) struct Body(pub(super) Bytes);
+
+impl FromRequest<App> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        match Bytes::from_request(request, app).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::too_large(app.settings().body_limit_bytes))
+            }
+            Err(error) => Err(Problem::invalid(format!("the body could not be read: {}", error.body_text()))),
+        }
+    }
+}
+
+/// A JSON body, whatever its content type says.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let Body(bytes) = Body::from_request(request, app).await?;
+        if bytes.is_empty() {
+            return Err(Problem::invalid("the body is empty; send a JSON object"));
+        }
+        std::str::from_utf8(&bytes).map_err(|error| {
+            Problem::invalid(format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to()))
+                .with_field("body")
+        })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// Reads one JSON value; the error names the field.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let message = error.inner().to_string();
+        let field = field_of(&error.path().to_string(), &message);
+        Problem::invalid(format!("{field}: {message}")).with_field(field)
+    })?;
+    deserializer.end().map_err(|error| Problem::invalid(format!("body: {error}")).with_field("body"))?;
+    Ok(value)
+}
+
+/// The path of the offending field: an unknown or missing one is named in serde's message, not in its path.
+fn field_of(path: &str, message: &str) -> String {
+    let named = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|start| {
+        let rest = message.strip_prefix(start)?;
+        rest.split('`').next()
+    });
+    match (path, named) {
+        ("." | "?", None) => "body".to_owned(),
+        ("." | "?", Some(name)) => name.to_owned(),
+        // For an unknown field the path already ends in it.
+        (path, Some(name)) if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        (path, Some(name)) => format!("{path}.{name}"),
+        (path, None) => path.to_owned(),
+    }
+}
+
+/// The query string.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(error) => {
+                let text = error.body_text();
+                let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                let (path, message) = detail.split_once(": ").unwrap_or((".", detail));
+                let (path, message) = if path.contains(' ') { (".", detail) } else { (path, message) };
+                Err(Problem::invalid(detail).with_field(field_of(path, message)))
+            }
+        }
+    }
+}
+
+/// A path parameter; one that is not UTF-8 is refused.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(path)) => Ok(Self(path)),
+            Err(error) => Err(Problem::invalid(error.body_text()).with_field("path")),
+        }
+    }
+}

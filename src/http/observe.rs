@@ -1,0 +1,61 @@
+//! Around every request: its id, its metrics, its time limit, and what becomes of a panic.
+
+use super::problem::Problem;
+use super::state::App;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::Instant;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Requests that match no route share one label, so that probing cannot grow the metrics.
+const NO_ROUTE: &str = "none";
+
+/// Counts and times a request under its route's template, and hands its `X-Request-Id` back.
+pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = method_name(request.method());
+    let id = request.headers().get(&REQUEST_ID).cloned();
+    let in_flight = app.metrics().request_started();
+    let mut response = within_time(&app, request, next).await;
+    drop(in_flight);
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let status = response.status().as_u16();
+    app.metrics().request_finished(method, route, status, start.elapsed().as_secs_f64());
+    tracing::debug!(method, route, status, duration_ms = start.elapsed().as_secs_f64() * 1e3, request_id = ?id, "request");
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn within_time(app: &App, request: Request, next: Next) -> Response {
+    let limit = app.settings().request_timeout();
+    tokio::time::timeout(limit, next.run(request))
+        .await
+        .unwrap_or_else(|_elapsed| Problem::timeout(limit).into_response())
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+/// A panic is our fault and ends one request, not the server.
+#[allow(clippy::needless_pass_by_value, reason = "the signature that CatchPanicLayer calls")]
+pub(super) fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let mut response = Problem::internal(&message.unwrap_or("panic")).into_response();
+    response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+    response
+}

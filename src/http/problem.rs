@@ -1,0 +1,126 @@
+//! Errors as `application/problem+json` (RFC 9457). The one place where errors turn into HTTP.
+
+use crate::engine::EngineError;
+use crate::signals::RecordError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An error answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A stable name of the kind of error, `urn:alike:problem:…`.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:alike:problem:invalid-request")]
+    kind: String,
+    /// The kind of error in words.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What exactly is wrong and what would be right.
+    detail: String,
+    /// The offending field, as a path into the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "filter.price.gte")]
+    field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        let kind = format!("urn:alike:problem:{slug}");
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None }
+    }
+
+    pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// 400: the request is wrong; says in which field, if it is one.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
+    }
+
+    /// 404: no such route, collection or item.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing here", detail)
+    }
+
+    /// 405: the route exists with another method.
+    pub(super) fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed", detail)
+    }
+
+    /// 413: the body is too large.
+    pub(super) fn too_large(limit: usize) -> Self {
+        let detail = format!("the body has more than {limit} bytes (server.body_limit_bytes); send it in parts");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
+    /// 503: too many requests are waiting.
+    pub(super) fn overloaded(limit: usize) -> Self {
+        let detail = format!("{limit} requests are in flight already (server.max_in_flight); try again shortly");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The server is overloaded", detail)
+    }
+
+    /// 503: something that the request needs is not there.
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "This cannot be answered now", detail)
+    }
+
+    /// 504: the request took too long.
+    pub(super) fn timeout(limit: std::time::Duration) -> Self {
+        let detail = format!("no answer within {} ms (server.request_timeout_ms)", limit.as_millis());
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long", detail)
+    }
+
+    /// 500: our fault. The cause goes to the log.
+    pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        let detail = "an internal error, recorded in the server's log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = status == StatusCode::SERVICE_UNAVAILABLE;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Invalid { field, detail } => {
+                Self::invalid(format!("{field}: {detail}")).with_field(field)
+            }
+            EngineError::NoItem { ref field, .. } => Self::not_found(error.to_string()).with_field(field.clone()),
+            EngineError::NoCollection { .. } => Self::not_found(error.to_string()).with_field("collection"),
+            EngineError::Refused { .. } => Self::unavailable(error.to_string()),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Invalid { .. } => Self::invalid(error.to_string()),
+            RecordError::Append(cause) => {
+                tracing::error!(%cause, "events were not recorded");
+                Self::unavailable("the events could not be written to disk; none was recorded, send them again")
+            }
+        }
+    }
+}

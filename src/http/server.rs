@@ -1,0 +1,60 @@
+//! Listening, watching for new snapshots, and stopping without dropping a request.
+
+use super::{App, router};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often the store is looked at for a new snapshot.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Serves `app` on `listener` until SIGTERM or Ctrl-C, then finishes what is in flight (at most the drain time).
+///
+/// # Errors
+/// Signal handlers cannot be installed, or the listener fails.
+pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let refresher = tokio::spawn(refresh(app.clone(), stopped.clone()));
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let mut until = stopped;
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        // An error means that the sender is gone: that is a stop, too.
+        let _ = until.wait_for(|stop| *stop).await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        ended = &mut server => return ended.map_err(std::io::Error::other)?,
+    }
+    app.start_draining();
+    let limit = app.settings().drain_timeout();
+    tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping: finishing requests in flight");
+    stop.send_replace(true);
+    match tokio::time::timeout(limit, server).await {
+        Ok(ended) => ended.map_err(std::io::Error::other)??,
+        Err(_elapsed) => tracing::warn!("some requests did not finish in time and were cut off"),
+    }
+    refresher.abort();
+    Ok(())
+}
+
+async fn refresh(app: App, mut stopped: tokio::sync::watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(REFRESH_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        let looked = app.clone();
+        let refreshed = tokio::task::spawn_blocking(move || looked.engine().refresh()).await;
+        match refreshed {
+            Ok(Ok(_changed)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "cannot look for new snapshots; serving what is loaded"),
+            Err(panic) => tracing::error!(%panic, "looking for new snapshots failed; serving what is loaded"),
+        }
+    }
+}

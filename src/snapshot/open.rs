@@ -1,0 +1,155 @@
+//! Opening and verifying a published snapshot.
+
+use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
+use super::items::Items;
+use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
+use super::mapped::MappedArchive;
+use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file, snapshot_id};
+use super::SnapshotError;
+use alike_indexes::{Index, RowId};
+use rayon::prelude::*;
+use std::fs;
+use std::path::Path;
+
+/// How much of a snapshot is checked before it is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// Lengths, headers and structure only.
+    Quick,
+    /// The digest of every byte up to 4 GiB of files; beyond that as `quick`.
+    #[default]
+    Auto,
+    /// The digest of every byte.
+    Full,
+}
+
+/// Up to this size `Verify::Auto` reads everything (about a second per 2 GiB).
+const AUTO_LIMIT: u64 = 4 << 30;
+
+/// An opened snapshot: mapped files, ready to answer.
+pub struct Snapshot {
+    id: String,
+    manifest: Manifest,
+    index: Box<dyn Index>,
+    items: Items,
+    columns: MappedArchive<Columns>,
+}
+
+impl Snapshot {
+    /// Opens the snapshot in `dir`, whose name is its id.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] naming the file that is missing, damaged or of another version.
+    pub fn open(dir: &Path, verify: Verify) -> Result<Self, SnapshotError> {
+        let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let manifest = read_manifest(dir, &id)?;
+        check_files(dir, &manifest, verify)?;
+        let path = dir.join(INDEX_FILE);
+        let index = alike_indexes::open(&path).map_err(|source| SnapshotError::Index { path: path.clone(), source })?;
+        if index.len() as u64 != manifest.rows {
+            let found = format!("{} rows", index.len());
+            return Err(SnapshotError::damaged(&path, found, format!("{} rows", manifest.rows)));
+        }
+        let items = Items::open(dir, manifest.rows)?;
+        let columns = MappedArchive::<Columns>::open(&dir.join(COLUMNS_FILE))?;
+        let expected = manifest.schema.filterable().count();
+        if columns.get().len() != expected {
+            let found = format!("{} columns", columns.get().len());
+            return Err(SnapshotError::damaged(&dir.join(COLUMNS_FILE), found, format!("{expected}")));
+        }
+        Ok(Self { id, manifest, index, items, columns })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its vectors and graph.
+    #[must_use]
+    pub fn index(&self) -> &dyn Index {
+        self.index.as_ref()
+    }
+
+    /// Number of items.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The id of the item in `row`.
+    #[must_use]
+    pub fn item_id(&self, row: RowId) -> Option<&str> {
+        self.items.id(row)
+    }
+
+    /// The row of the item named `id`.
+    #[must_use]
+    pub fn row_of(&self, id: &str) -> Option<RowId> {
+        self.items.row(id)
+    }
+
+    /// The JSON document of the item in `row`.
+    #[must_use]
+    pub fn document(&self, row: RowId) -> Option<&[u8]> {
+        self.items.document(row)
+    }
+
+    /// The column of a filterable field.
+    #[must_use]
+    pub fn column(&self, field: &str) -> Option<&ArchivedColumn> {
+        let at = self.manifest.schema.filterable().position(|(name, _)| name == field)?;
+        self.columns.get().get(at)
+    }
+}
+
+pub(super) fn read_manifest(dir: &Path, id: &str) -> Result<Manifest, SnapshotError> {
+    let path = dir.join(MANIFEST_FILE);
+    let bytes = fs::read(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
+    let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
+    aligned.extend_from_slice(&bytes);
+    let manifest = rkyv::from_bytes::<Manifest, rkyv::rancor::Error>(&aligned)
+        .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "a valid manifest"))?;
+    if manifest.format_version != FORMAT_VERSION {
+        let (found, expected) = (manifest.format_version, FORMAT_VERSION);
+        return Err(SnapshotError::Version { path, found, expected });
+    }
+    let named = snapshot_id(manifest.created_ms, &bytes);
+    if named != id {
+        return Err(SnapshotError::damaged(&path, format!("content of snapshot {named}"), format!("snapshot {id}")));
+    }
+    Ok(manifest)
+}
+
+fn check_files(dir: &Path, manifest: &Manifest, verify: Verify) -> Result<(), SnapshotError> {
+    for file in &manifest.files {
+        let path = dir.join(&file.name);
+        let found = fs::metadata(&path).map_err(|source| SnapshotError::io(&path, "read", source))?.len();
+        if found != file.bytes {
+            return Err(SnapshotError::damaged(&path, format!("{found} bytes"), format!("{} bytes", file.bytes)));
+        }
+    }
+    let full = match verify {
+        Verify::Quick => false,
+        Verify::Auto => manifest.bytes() <= AUTO_LIMIT,
+        Verify::Full => true,
+    };
+    if full { manifest.files.par_iter().try_for_each(|file| check_digest(dir, file)) } else { Ok(()) }
+}
+
+fn check_digest(dir: &Path, file: &FileEntry) -> Result<(), SnapshotError> {
+    let path = dir.join(&file.name);
+    let (_, found) = digest_file(&path)?;
+    if found == file.blake3 {
+        return Ok(());
+    }
+    Err(SnapshotError::damaged(&path, format!("content with digest {}", &found[..16]), &file.blake3[..16]))
+}

@@ -1,0 +1,221 @@
+//! The data directory: which collections exist, which snapshot each one serves, and how a new one takes over.
+
+use super::writer::write_synced;
+use super::open::read_manifest;
+use super::{Manifest, Snapshot, SnapshotError, Verify};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+const POINTER_FILE: &str = "CURRENT";
+const LOCK_FILE: &str = "build.lock";
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct Store {
+    data: PathBuf,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointer {
+    snapshot: String,
+}
+
+impl Store {
+    /// The store in `data`; the directory must exist.
+    ///
+    /// # Errors
+    /// `data` is not a readable directory.
+    pub fn open(data: &Path) -> Result<Self, SnapshotError> {
+        fs::read_dir(data).map_err(|source| SnapshotError::io(data, "open data directory", source))?;
+        Ok(Self { data: data.to_path_buf() })
+    }
+
+    /// The store in `data`, created when missing.
+    ///
+    /// # Errors
+    /// `data` cannot be created.
+    pub fn create(data: &Path) -> Result<Self, SnapshotError> {
+        fs::create_dir_all(data).map_err(|source| SnapshotError::io(data, "create data directory", source))?;
+        Self::open(data)
+    }
+
+    /// The collection of that name, whether or not anything is published.
+    ///
+    /// # Errors
+    /// The name is not a collection name.
+    pub fn collection(&self, name: &str) -> Result<Collection, SnapshotError> {
+        check_name(name)?;
+        let dir = self.data.join("collections").join(name);
+        Ok(Collection { name: name.to_owned(), data: self.data.clone(), dir })
+    }
+
+    /// All collections that have something published, by name.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn collections(&self) -> Result<Vec<Collection>, SnapshotError> {
+        let root = self.data.join("collections");
+        let listing = match fs::read_dir(&root) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(SnapshotError::io(&root, "list", source)),
+        };
+        let mut names: Vec<String> = listing
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| check_name(name).is_ok() && root.join(name).join(POINTER_FILE).exists())
+            .collect();
+        names.sort_unstable();
+        names.iter().map(|name| self.collection(name)).collect()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), SnapshotError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts_well && name.len() <= 64 && name.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(SnapshotError::CollectionName { name: name.chars().take(80).collect() })
+}
+
+/// One collection's directory.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    name: String,
+    data: PathBuf,
+    dir: PathBuf,
+}
+
+impl Collection {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its events are kept.
+    #[must_use]
+    pub fn events_dir(&self) -> PathBuf {
+        self.dir.join("events")
+    }
+
+    /// The id of the published snapshot.
+    ///
+    /// # Errors
+    /// Nothing is published, or the pointer is damaged.
+    pub fn current(&self) -> Result<String, SnapshotError> {
+        let path = self.dir.join(POINTER_FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(SnapshotError::NoCollection { name: self.name.clone(), data: self.data.clone() });
+            }
+            Err(source) => return Err(SnapshotError::io(&path, "read", source)),
+        };
+        let pointer: Pointer = serde_json::from_slice(&bytes)
+            .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "{\"snapshot\": \"ID\"}"))?;
+        if pointer.snapshot.contains(['/', '\\']) || pointer.snapshot.starts_with('.') {
+            return Err(SnapshotError::damaged(&path, format!("{:?}", pointer.snapshot), "a snapshot id"));
+        }
+        Ok(pointer.snapshot)
+    }
+
+    /// The manifest of the published snapshot.
+    ///
+    /// # Errors
+    /// Nothing is published, or the manifest is refused.
+    pub fn current_manifest(&self) -> Result<Manifest, SnapshotError> {
+        let id = self.current()?;
+        read_manifest(&self.snapshots().join(&id), &id)
+    }
+
+    /// Opens the published snapshot.
+    ///
+    /// # Errors
+    /// Nothing is published, or it is refused.
+    pub fn open_current(&self, verify: Verify) -> Result<Snapshot, SnapshotError> {
+        Snapshot::open(&self.snapshots().join(self.current()?), verify)
+    }
+
+    /// Takes the build lock; held until the returned file is dropped.
+    ///
+    /// # Errors
+    /// Another build holds it, or the directory cannot be created.
+    pub fn lock_for_build(&self) -> Result<File, SnapshotError> {
+        fs::create_dir_all(&self.dir).map_err(|source| SnapshotError::io(&self.dir, "create", source))?;
+        let path = self.dir.join(LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(SnapshotError::Busy { name: self.name.clone(), path }),
+            Err(TryLockError::Error(source)) => Err(SnapshotError::io(&path, "lock", source)),
+        }
+    }
+
+    /// A fresh staging directory. Call under the build lock: whatever a dead build left is removed first.
+    pub(super) fn staging(&self) -> Result<tempfile::TempDir, SnapshotError> {
+        let root = self.dir.join("staging");
+        match fs::remove_dir_all(&root) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(SnapshotError::io(&root, "clear", error));
+            }
+            _ => {}
+        }
+        fs::create_dir_all(&root).map_err(|source| SnapshotError::io(&root, "create", source))?;
+        tempfile::TempDir::new_in(&root).map_err(|source| SnapshotError::io(&root, "create a folder in", source))
+    }
+
+    /// Moves a finished staging directory to its place and swaps the pointer. Until the last rename, nothing changes.
+    pub(super) fn publish(&self, staged: tempfile::TempDir, id: &str) -> Result<(), SnapshotError> {
+        make_read_only(staged.path())?;
+        sync_dir(staged.path())?;
+        let snapshots = self.snapshots();
+        fs::create_dir_all(&snapshots).map_err(|source| SnapshotError::io(&snapshots, "create", source))?;
+        let target = snapshots.join(id);
+        fs::rename(staged.path(), &target).map_err(|source| SnapshotError::io(&target, "publish", source))?;
+        // The directory has moved: there is nothing left for the guard to remove.
+        let _moved = staged.keep();
+        sync_dir(&snapshots)?;
+        self.point_to(id)
+    }
+
+    fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
+        let pointer = self.dir.join(POINTER_FILE);
+        let staged = self.dir.join(format!("{POINTER_FILE}.new"));
+        let content = serde_json::json!({ "snapshot": id }).to_string();
+        write_synced(&staged, content.as_bytes())?;
+        fs::rename(&staged, &pointer).map_err(|source| SnapshotError::io(&pointer, "swap", source))?;
+        sync_dir(&self.dir)
+    }
+
+    fn snapshots(&self) -> PathBuf {
+        self.dir.join("snapshots")
+    }
+}
+
+fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
+    let listing = fs::read_dir(dir).map_err(|source| SnapshotError::io(dir, "list", source))?;
+    for entry in listing {
+        let path = entry.map_err(|source| SnapshotError::io(dir, "list", source))?.path();
+        let metadata = fs::metadata(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
+        let mut permissions = metadata.permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).map_err(|source| SnapshotError::io(&path, "protect", source))?;
+    }
+    set_dir_mode(dir)
+}
+
+/// Staging folders are private; a published one is readable by every replica's user.
+fn set_dir_mode(dir: &Path) -> Result<(), SnapshotError> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).map_err(|source| SnapshotError::io(dir, "protect", source))
+}
+
+fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|source| SnapshotError::io(dir, "sync", source))
+}

@@ -1,0 +1,214 @@
+//! Writes a snapshot into a staging directory, file by file, and seals it with its manifest.
+
+use super::columns::{COLUMNS_FILE, ColumnsBuilder};
+use super::items::{DOCUMENTS_FILE, ITEMS_FILE, ItemsBuilder};
+use super::manifest::{FileEntry, Manifest};
+use super::mapped::MappedFloats;
+use super::{Collection, SnapshotError};
+use crate::schema::{Item, Schema};
+use alike_indexes::{BuildReport, BuildSettings, Progress, RowId, VectorsView};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) const INDEX_FILE: &str = "index.alike";
+pub(super) const MANIFEST_FILE: &str = "manifest.rkyv";
+const MANIFEST_JSON_FILE: &str = "manifest.json";
+const REJECTED_FILE: &str = "rejected.jsonl";
+const VECTORS_FILE: &str = "vectors.staged";
+/// Row numbers are `u32`, and the largest is kept free as a marker.
+const MAX_ROWS: u64 = u32::MAX as u64 - 1;
+
+/// A snapshot under construction. Dropped before [`SnapshotWriter::publish`], it leaves nothing behind.
+pub struct SnapshotWriter {
+    dir: tempfile::TempDir,
+    items: Option<ItemsBuilder<BufWriter<File>>>,
+    columns: Option<ColumnsBuilder>,
+    vectors: BufWriter<File>,
+    rejected: Option<BufWriter<File>>,
+    rows: u64,
+    dimension: usize,
+}
+
+impl SnapshotWriter {
+    /// Starts in a fresh staging directory of `collection`.
+    ///
+    /// # Errors
+    /// The directory cannot be created.
+    pub fn new(collection: &Collection, schema: &Schema) -> Result<Self, SnapshotError> {
+        let dir = collection.staging()?;
+        let documents = create(&dir.path().join(DOCUMENTS_FILE))?;
+        let vectors = create(&dir.path().join(VECTORS_FILE))?;
+        Ok(Self {
+            items: Some(ItemsBuilder::new(documents)),
+            columns: Some(ColumnsBuilder::new(schema)),
+            dir,
+            vectors,
+            rejected: None,
+            rows: 0,
+            dimension: 0,
+        })
+    }
+
+    /// Rows written so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds one item with its vector; all vectors have the dimension of the first.
+    ///
+    /// # Errors
+    /// A file cannot be written, or there are too many rows.
+    pub fn push(&mut self, item: &Item, vector: &[f32]) -> Result<(), SnapshotError> {
+        if self.rows >= MAX_ROWS {
+            return Err(SnapshotError::TooManyRows { limit: MAX_ROWS });
+        }
+        debug_assert!(self.rows == 0 || self.dimension == vector.len());
+        self.dimension = vector.len();
+        let row = RowId(self.rows as u32);
+        if let (Some(items), Some(columns)) = (&mut self.items, &mut self.columns) {
+            let written = items.push(&item.id, &item.document);
+            written.map_err(|source| io_in(&self.dir, DOCUMENTS_FILE, source))?;
+            columns.push(row, &item.values);
+        }
+        for number in vector {
+            let written = self.vectors.write_all(&number.to_le_bytes());
+            written.map_err(|source| io_in(&self.dir, VECTORS_FILE, source))?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Records a row that could not be used.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn reject(&mut self, line: u64, reason: &str) -> Result<(), SnapshotError> {
+        let file = match &mut self.rejected {
+            Some(file) => file,
+            none => none.insert(create(&self.dir.path().join(REJECTED_FILE))?),
+        };
+        writeln!(file, "{}", serde_json::json!({"line": line, "reason": reason}))
+            .map_err(|source| io_in(&self.dir, REJECTED_FILE, source))
+    }
+
+    /// Builds the index over all pushed vectors.
+    ///
+    /// # Errors
+    /// The index refuses the vectors or a file cannot be written.
+    pub fn build_index(
+        &mut self,
+        settings: &BuildSettings,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<BuildReport, SnapshotError> {
+        let staged = self.dir.path().join(VECTORS_FILE);
+        self.vectors.flush().map_err(|source| SnapshotError::io(&staged, "write", source))?;
+        let path = self.dir.path().join(INDEX_FILE);
+        let refused = |source| SnapshotError::Index { path: path.clone(), source };
+        let floats = MappedFloats::open(&staged)?;
+        let view = VectorsView::new(floats.as_slice(), self.dimension).map_err(refused)?;
+        let report = alike_indexes::build(view, settings, progress, &path).map_err(refused)?;
+        fs::remove_file(&staged).map_err(|source| SnapshotError::io(&staged, "remove", source))?;
+        Ok(report)
+    }
+
+    /// Writes the remaining files and the manifest, and moves `collection`'s pointer to the result.
+    /// Returns the snapshot's id. `manifest.files` is filled in here.
+    ///
+    /// # Errors
+    /// A file cannot be written; then nothing is published.
+    pub fn publish(mut self, collection: &Collection, mut manifest: Manifest) -> Result<String, SnapshotError> {
+        let root = self.dir.path().to_path_buf();
+        if let Some(items) = self.items.take() {
+            sync(items.finish(&root.join(ITEMS_FILE))?, &root.join(DOCUMENTS_FILE))?;
+        }
+        if let Some(columns) = self.columns.take() {
+            columns.write(&root.join(COLUMNS_FILE))?;
+        }
+        if let Some(rejected) = self.rejected.take() {
+            sync(rejected, &root.join(REJECTED_FILE))?;
+        }
+        manifest.rows = self.rows;
+        manifest.files = digest_files(&root)?;
+        let id = write_manifest(&root, &manifest)?;
+        collection.publish(self.dir, &id)?;
+        Ok(id)
+    }
+}
+
+/// The id of a snapshot: when it was built, and the digest of its manifest.
+pub(super) fn snapshot_id(created_ms: i64, manifest: &[u8]) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(created_ms)
+        .map_or_else(|_| "undated".to_owned(), |time| time.strftime("%Y%m%dT%H%M%SZ").to_string());
+    format!("{stamp}-{}", &blake3::hash(manifest).to_hex()[..16])
+}
+
+fn write_manifest(root: &Path, manifest: &Manifest) -> Result<String, SnapshotError> {
+    write_archive(&root.join(MANIFEST_FILE), manifest)?;
+    let path = root.join(MANIFEST_FILE);
+    let bytes = fs::read(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
+    let path = root.join(MANIFEST_JSON_FILE);
+    let json = serde_json::to_vec_pretty(manifest)
+        .map_err(|error| SnapshotError::io(&path, "write", std::io::Error::other(error)))?;
+    write_synced(&path, &json)?;
+    Ok(snapshot_id(manifest.created_ms, &bytes))
+}
+
+fn digest_files(root: &Path) -> Result<Vec<FileEntry>, SnapshotError> {
+    let listing = fs::read_dir(root).map_err(|source| SnapshotError::io(root, "list", source))?;
+    let mut files = Vec::new();
+    for entry in listing {
+        let path = entry.map_err(|source| SnapshotError::io(root, "list", source))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (bytes, blake3) = digest_file(&path)?;
+        files.push(FileEntry { name, bytes, blake3 });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// Length and BLAKE3 digest of a file, read through a buffer so that its pages don't count as this process's memory.
+pub(super) fn digest_file(path: &Path) -> Result<(u64, String), SnapshotError> {
+    let file = File::open(path).map_err(|source| SnapshotError::io(path, "open", source))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(|source| SnapshotError::io(path, "read", source))?;
+    Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
+}
+
+/// Serializes `value` into a new file and syncs it.
+pub(super) fn write_archive<T>(path: &Path, value: &T) -> Result<(), SnapshotError>
+where
+    T: for<'a> rkyv::Serialize<
+            rkyv::api::high::HighSerializer<
+                rkyv::util::AlignedVec,
+                rkyv::ser::allocator::ArenaHandle<'a>,
+                rkyv::rancor::Error,
+            >,
+        >,
+{
+    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(value)
+        .map_err(|error| SnapshotError::io(path, "serialize", std::io::Error::other(error.to_string())))?;
+    write_synced(path, &bytes)
+}
+
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
+    let mut file = create(path)?;
+    file.write_all(bytes).map_err(|source| SnapshotError::io(path, "write", source))?;
+    sync(file, path)
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, SnapshotError> {
+    let file = File::create(path).map_err(|source| SnapshotError::io(path, "create", source))?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+fn sync(file: BufWriter<File>, path: &Path) -> Result<(), SnapshotError> {
+    let file = file.into_inner().map_err(|error| SnapshotError::io(path, "write", error.into_error()))?;
+    file.sync_all().map_err(|source| SnapshotError::io(path, "sync", source))
+}
+
+fn io_in(dir: &tempfile::TempDir, name: &str, source: std::io::Error) -> SnapshotError {
+    let path: PathBuf = dir.path().join(name);
+    SnapshotError::io(&path, "write", source)
+}
