@@ -1,0 +1,208 @@
+//! One ONNX Runtime session: a batch in, one vector per text out.
+
+use std::path::PathBuf;
+
+use ort::ep;
+use ort::session::builder::{BuilderResult, GraphOptimizationLevel, SessionBuilder};
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+
+use crate::batch::Batch;
+use crate::pooling::{Pooling, normalize};
+use crate::{EmbeddingError, ModelBundle, Result, runtime};
+
+/// What the graph may ask for beside the ids.
+const IDS: &str = "input_ids";
+const MASK: &str = "attention_mask";
+const TYPES: &str = "token_type_ids";
+
+/// A loaded graph with its own threads and memory.
+pub(crate) struct EncoderSession {
+    session: Session,
+    /// Names of the graph's inputs, all of them known ones.
+    inputs: Vec<String>,
+    output: String,
+    options: RunOptions<HasSelectedOutputs>,
+    path: PathBuf,
+    pooling: Pooling,
+    normalize: bool,
+    dimension: usize,
+}
+
+impl EncoderSession {
+    /// Loads the bundle's graph; `threads` work on each batch.
+    pub fn open(bundle: &ModelBundle, threads: usize) -> Result<Self> {
+        let path = bundle.graph_path();
+        let failed = |error: ort::Error| EmbeddingError::Model { path: path.clone(), reason: error.to_string() };
+        let environment = runtime::environment()?;
+        let builder = Session::builder(&environment).map_err(failed)?;
+        let mut builder = configure(builder, threads).map_err(|error| failed(error.into()))?;
+        let session = builder.commit_from_file(&path).map_err(failed)?;
+        let settings = bundle.settings();
+        let interface = Interface { bundle, session: &session };
+        let inputs = interface.inputs()?;
+        let output = interface.output()?;
+        let selector = OutputSelector::no_default().with(&output);
+        let options = RunOptions::new().map_err(failed)?.with_outputs(selector);
+        Ok(Self {
+            session,
+            inputs,
+            output,
+            options,
+            pooling: settings.pooling,
+            normalize: settings.normalize,
+            dimension: settings.dimension,
+            path,
+        })
+    }
+
+    /// One vector per text, row-major, each finite. `position` of a text within the batch is what
+    /// [`EmbeddingError::NotFinite`] names.
+    pub fn encode(&mut self, batch: &Batch) -> Result<Vec<f32>> {
+        let (rows, width) = (batch.rows(), batch.width);
+        let shape = [rows, width];
+        let path = &self.path;
+        let failed = |error: ort::Error| EmbeddingError::Run {
+            path: path.clone(),
+            texts: rows,
+            tokens: width,
+            reason: error.to_string(),
+        };
+        let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(self.inputs.len());
+        for name in &self.inputs {
+            let cells = match name.as_str() {
+                MASK => &batch.mask,
+                TYPES => &batch.types,
+                _ => &batch.ids,
+            };
+            let tensor = TensorRef::from_array_view((shape, cells.as_slice())).map_err(failed)?;
+            inputs.push((name, tensor.into()));
+        }
+        let outputs = self.session.run_with_options(inputs, &self.options).map_err(failed)?;
+        let (found, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
+        let expected = Expected { path, output: &self.output, pooling: self.pooling, dimension: self.dimension };
+        expected.check(found, batch)?;
+        let mut vectors = self.pooling.apply(values, &batch.lengths, self.dimension);
+        finish(&mut vectors, self.dimension, self.normalize)?;
+        Ok(vectors)
+    }
+}
+
+/// Session options, chosen by measurement (see this crate's README).
+fn configure(builder: SessionBuilder, threads: usize) -> BuilderResult {
+    builder
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        .with_parallel_execution(false)?
+        .with_intra_op_spinning(option("SPIN", true))?
+        .with_memory_pattern(option("PATTERN", false))?
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(option("ARENA", false)).build()])
+}
+
+fn option(name: &str, default: bool) -> bool {
+    std::env::var(name).map_or(default, |v| v == "1")
+}
+
+/// Normalizes where asked, and refuses what is not finite.
+fn finish(vectors: &mut [f32], dimension: usize, unit: bool) -> Result<()> {
+    for (text, vector) in vectors.chunks_exact_mut(dimension).enumerate() {
+        if unit {
+            normalize(vector);
+        }
+        if !vector.iter().all(|value| value.is_finite()) {
+            return Err(EmbeddingError::NotFinite { text });
+        }
+    }
+    Ok(())
+}
+
+/// The graph's inputs and outputs against what this crate can drive.
+struct Interface<'a> {
+    bundle: &'a ModelBundle,
+    session: &'a Session,
+}
+
+impl Interface<'_> {
+    fn inputs(&self) -> Result<Vec<String>> {
+        let inputs = self.session.inputs();
+        let names: Vec<String> = inputs.iter().map(|input| input.name().to_owned()).collect();
+        let known = |name: &String| [IDS, MASK, TYPES].contains(&name.as_str());
+        if !names.iter().all(known) || !names.iter().any(|name| name == IDS) {
+            let expected = format!("{IDS}, and at most {MASK} and {TYPES} beside it");
+            return Err(self.mismatch("inputs".to_owned(), names.join(", "), expected));
+        }
+        for input in inputs {
+            self.check_type(input, TensorElementType::Int64, "input")?;
+        }
+        Ok(names)
+    }
+
+    /// The output that `model.toml` names, or the only one.
+    fn output(&self) -> Result<String> {
+        let outputs = self.session.outputs();
+        let named = self.bundle.settings().output.as_deref();
+        let chosen = match (named, outputs) {
+            (Some(name), _) => outputs.iter().find(|output| output.name() == name),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let Some(chosen) = chosen else {
+            let found = outputs.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
+            let expected = named.map_or("one of them named by `output` in model.toml".to_owned(), |name| {
+                format!("`{name}` among them, as `output` in model.toml says")
+            });
+            return Err(self.mismatch("outputs".to_owned(), found, expected));
+        };
+        self.check_type(chosen, TensorElementType::Float32, "output")?;
+        Ok(chosen.name().to_owned())
+    }
+
+    fn check_type(&self, outlet: &Outlet, expected: TensorElementType, kind: &str) -> Result<()> {
+        match outlet.dtype() {
+            ValueType::Tensor { ty, .. } if *ty == expected => Ok(()),
+            found => {
+                let what = format!("the type of {kind} `{}`", outlet.name());
+                Err(self.mismatch(what, found.to_string(), format!("a tensor of {expected}")))
+            }
+        }
+    }
+
+    fn mismatch(&self, what: String, found: String, expected: String) -> EmbeddingError {
+        EmbeddingError::Graph { path: self.bundle.graph_path(), what, found, expected }
+    }
+}
+
+/// What `model.toml` says of the output's shape.
+struct Expected<'a> {
+    path: &'a PathBuf,
+    output: &'a str,
+    pooling: Pooling,
+    dimension: usize,
+}
+
+impl Expected<'_> {
+    fn check(&self, found: &[i64], batch: &Batch) -> Result<()> {
+        let (rows, width, dimension) = (batch.rows() as i64, batch.width as i64, self.dimension as i64);
+        let leading: &[i64] = if self.pooling.rank() == 2 { &[rows] } else { &[rows, width] };
+        match found.split_last() {
+            Some((&last, rest)) if rest == leading && last == dimension => Ok(()),
+            Some((&last, rest)) if rest == leading => Err(EmbeddingError::Dimension {
+                path: self.path.clone(),
+                output: self.output.to_owned(),
+                declared: self.dimension,
+                found: usize::try_from(last).unwrap_or(0),
+            }),
+            _ => Err(self.wrong_shape(found, leading)),
+        }
+    }
+
+    fn wrong_shape(&self, found: &[i64], leading: &[i64]) -> EmbeddingError {
+        EmbeddingError::Graph {
+            path: self.path.clone(),
+            what: format!("the shape of output `{}`", self.output),
+            found: format!("{found:?}"),
+            expected: format!("{leading:?} and the dimension, as pooling = {:?} in model.toml says", self.pooling),
+        }
+    }
+}
