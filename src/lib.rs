@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod evaluation;
 pub mod http;
 pub mod schema;
 pub mod signals;
