@@ -85,7 +85,8 @@ def read_shape(config, weights):
     width = weights["embeddings.word_embeddings.weight"].shape[1]
     layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
     if (layers, width) != (shape.layers, shape.width):
-        raise ExportError(f"config.json says {shape.layers} layers of {shape.width}, the weights are {layers} of {width}")
+        said = f"{shape.layers} layers of {shape.width}"
+        raise ExportError(f"config.json says {said}, the weights are {layers} of {width}")
     if shape.width % shape.heads != 0:
         raise ExportError(f"config.json: {shape.heads} heads do not divide a width of {shape.width}")
     return shape
@@ -154,7 +155,8 @@ class Encoder:
         """Word, token-type and position embeddings, summed and normalized: [batch, tokens, width]."""
         graph = self.graph
         words = graph.node("Gather", [self.weight("embeddings.word_embeddings.weight"), "input_ids"], "words")
-        types = graph.node("Gather", [self.weight("embeddings.token_type_embeddings.weight"), "token_type_ids"], "types")
+        types = self.weight("embeddings.token_type_embeddings.weight")
+        types = graph.node("Gather", [types, "token_type_ids"], "types")
         size = graph.node("Shape", ["input_ids"], "size")
         tokens = graph.node("Slice", [size, graph.integers(1), graph.integers(2)], "tokens")
         table = self.weight("embeddings.position_embeddings.weight")
@@ -367,7 +369,7 @@ def export(source, target):
     verify(serialized, shape, weights, vocabulary)
     write_bundle(target, serialized, tokenizer, settings(shape))
     digest = hashlib.sha256(serialized).hexdigest()
-    print(f"wrote {target}: {shape.layers} layers, {shape.width} wide, {shape.heads} heads, model.onnx sha256 {digest}")
+    print(f"exported {shape.layers} layers, {shape.width} wide, {shape.heads} heads; model.onnx has sha256 {digest}")
 
 
 def main():

@@ -37,10 +37,18 @@ matches() {
 # The finished sections and their seconds are kept in SECTIONS.
 SECTIONS=()
 section() {
-  local name=$1 started=$SECONDS
+  local name=$1 started=$SECONDS status
   shift
   printf '\n=== %s\n' "$name"
-  "$@" || fail "failed in section: $name"
+  # Not `if` or `||`: inside of those a function no longer stops at its first failing command.
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  status=$?
+  set -e
+  ((status == 0)) || fail "failed in section: $name (exit code $status)"
   SECTIONS+=("$(printf '%5d s  %s' $((SECONDS - started)) "$name")")
 }
 
@@ -66,7 +74,7 @@ may_be_root() {
 # install_packages PACKAGE…: Debian packages, without starting their services; says what to do where it cannot.
 install_packages() {
   local command="apt-get update && apt-get install --no-install-recommends $*"
-  have apt-get || fail "missing: $*" "This system has no apt-get: install the same programs with its own package manager."
+  have apt-get || fail "missing: $*" "This system has no apt-get: install the same with its own package manager."
   may_be_root || fail "missing Debian packages: $*" "This user may not install them. As root, run:" "  $command" \
     "then run this again."
   say "installing Debian packages: $*"

@@ -42,8 +42,10 @@ def small_weights(layers=2, width=8):
         base = f"encoder.layer.{layer}"
         for part in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
             shapes |= {f"{base}.{part}.weight": (width, width), f"{base}.{part}.bias": (width,)}
-        shapes |= {f"{base}.intermediate.dense.weight": (4 * width, width), f"{base}.intermediate.dense.bias": (4 * width,)}
-        shapes |= {f"{base}.output.dense.weight": (width, 4 * width), f"{base}.output.dense.bias": (width,)}
+        shapes[f"{base}.intermediate.dense.weight"] = (4 * width, width)
+        shapes[f"{base}.intermediate.dense.bias"] = (4 * width,)
+        shapes[f"{base}.output.dense.weight"] = (width, 4 * width)
+        shapes[f"{base}.output.dense.bias"] = (width,)
         for norm in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes |= {f"{base}.{norm}.weight": (width,), f"{base}.{norm}.bias": (width,)}
     return {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}

@@ -76,6 +76,23 @@ class SetupTest(unittest.TestCase):
         self.assert_ready(self.setup_script())
         self.assertEqual((self.root / MODEL).read_bytes(), content)
 
+    def test_what_a_killed_run_left_is_removed(self):
+        left = self.root / ".alike/setup.AbC123"
+        left.mkdir()
+        (left / "model.onnx").write_bytes(b"half")
+        self.assert_ready(self.setup_script())
+        self.assertFalse(left.exists())
+
+    def test_a_changed_exporter_must_be_pinned(self):
+        content = (self.root / MODEL).read_bytes()
+        script = self.root / "scripts/export_onnx.py"
+        replace(script, script.read_bytes().replace(b'VERSION = "1"', b'VERSION = "2"'))
+        replace(self.root / MODEL, content[:-1])
+        result = self.setup_script()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("SETTINGS_SHA256=", result.stderr)
+        self.assertEqual((self.root / MODEL).read_bytes(), content[:-1])
+
     def test_a_damaged_wheel_without_a_network_is_an_error_that_says_what_to_do(self):
         replace(self.root / LIBRARY, b"")
         wheel = next((self.root / ".alike/downloads").glob("onnxruntime-*.whl"))
