@@ -14,12 +14,9 @@ COPY scripts/setup scripts/lib.sh scripts/export_onnx.py scripts/requirements.tx
 RUN scripts/setup
 
 # Compiled dependencies stay in the cache mounts, so that a changed source file rebuilds only what it touches.
+# What `.` holds is listed in .dockerignore.
 FROM base AS builder
-COPY Cargo.toml Cargo.lock ./
-COPY indexes indexes
-COPY embeddings embeddings
-COPY benches benches
-COPY src src
+COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
     cargo build --release --locked --bin alike \
