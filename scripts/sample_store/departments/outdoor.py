@@ -1,0 +1,170 @@
+"""Outdoor: invented brands and products."""
+
+from ..model import OUTDOOR, Department, brand, feature, kind, product
+
+BRANDS = (
+    brand("Fellstrider", 1.1, "Fellstrider is run by three mountain guides."),
+    brand("Northcairn", 1.35, "Northcairn repairs anything it has ever sold."),
+    brand("Mossback", 0.8, "Mossback makes honest gear for people who camp twice a year."),
+    brand("Skarnholt", 1.2, "Skarnholt tries its prototypes in sleet before it believes in them."),
+    brand("Trailwren", 0.95, "Trailwren plants a tree for each order."),
+)
+
+TENT = product(
+    "tent", "Camping/Tents", (70, 380), OUTDOOR,
+    slots={"size": "2 person|3 person", "weight": "1.4|1.8|2.3"},
+    kinds=(
+        kind("backpacking", "Backpacking Tent|Trekking Tent", 1.1,
+             "At {weight} kg it disappears into a pack, yet two sleep dry in it above the tree line.",
+             "Pitched in five minutes, packed in three: a shelter for people who carry everything they need."),
+        kind("family", "Family Tent|Cabin Tent", 1.3,
+             "Two bedrooms and a porch where muddy boots and a card table fit.",
+             "High enough to stand up in, with room for the kids, the cots and a rainy afternoon of board games.",
+             slots={"size": "4 person|6 person|8 person", "weight": "9|12|16"}),
+        kind("popup", "Pop-Up Tent|Instant Tent", 0.5,
+             "Throw it in the air and it lands ready: no poles, no instructions, no arguments.",
+             "For festivals and first-timers, up before the kettle has boiled."),
+        kind("winter", "Four-Season Tent|Expedition Tent", 1.8,
+             "Crossed poles and a low profile stand up to snow load and ridge-top gales.",
+             "Built for nights when the wind shouts and the thermometer gives up."),
+        kind("beach", "Beach Shelter|Sun Tent", 0.35,
+             "Half a tent, open to the sea: shade for a baby's nap and a windbreak for the sandwiches.",
+             "It blocks the midday sun and holds itself down with pockets you fill with sand.",
+             slots={"size": "2 person|4 person"}),
+    ),
+    features=(
+        feature("waterproof", "Storm-Ready", "Taped seams and a 4,000 mm floor keep you dry through a night of downpour.", "It has sat out thunderstorms without letting a drop in.", kinds="backpacking family winter popup"),
+        feature("vent", "Well-Vented", "Mesh at both ends lets the breeze through and keeps the mosquitoes out.", "Vents high and low stop the roof from dripping on you at dawn."),
+        feature("sand", "Sand-Proof", "Sand shakes straight off the coated floor.", "The front zips up into a changing room.", kinds="beach"),
+        feature("dark", "Dark-Room", "Darkened fabric lets you sleep past sunrise.", "Even at six on a midsummer morning it stays dim inside.", kinds="family popup"),
+        feature("freestanding", "Freestanding", "It stands without pegs, on rock or on a wooden deck.", "Move it after pitching if you discover a root under your back.", kinds="backpacking winter popup"),
+        feature("pockets", "Gear-Loft", "Pockets along the walls keep glasses and lights where you can find them at night.", "A hanging loft holds wet socks off your face.", kinds="backpacking family winter"),
+    ),
+    uses=("Couples use it from Easter to October.", "A good first step for families who want to try sleeping outside.", "Fits in any car trunk with space to spare."),
+    facts=("Pegs, guy lines and a repair patch come with it.", "Packed weight {weight} kg."),
+    pairs="sleeping_bag headlamp camp_stove",
+)
+
+SLEEPING_BAG = product(
+    "sleeping_bag", "Camping/Sleeping Bags", (35, 260), OUTDOOR,
+    slots={"size": "regular|long", "degrees": "8|5|0"},
+    kinds=(
+        kind("summer", "Summer Sleeping Bag|Lightweight Sleeping Bag", 0.6,
+             "Made for warm huts and July nights, it packs down to the size of a melon.",
+             "Comfortable to {degrees} degrees and light enough to forget.",
+             slots={"degrees": "15|12|10"}),
+        kind("winter", "Winter Sleeping Bag|Mummy Sleeping Bag", 1.5,
+             "A snug mummy cut, a draft collar and enough down to sleep well at {degrees} degrees.",
+             "When frost forms inside the roof, you will still be warm to the toes.",
+             slots={"degrees": "-10|-15|-20"}),
+        kind("double", "Double Sleeping Bag|Two-Person Sleeping Bag", 1.2,
+             "Wide enough for two, or for one who cannot stand being wrapped up.",
+             "Couples share the warmth; in the morning it unzips into a quilt.",
+             slots={"size": "double|extra wide"}),
+        kind("kids", "Kids' Sleeping Bag|Junior Sleeping Bag", 0.55,
+             "Sized for sleepovers and summer camp, with a foot end that rolls up until they have grown.",
+             "Printed with stars that shine faintly after lights-out.",
+             slots={"size": "130 cm|150 cm"}),
+    ),
+    features=(
+        feature("down", "Down", "Responsibly gathered goose down gives the most warmth for the least weight.", "Lofty down puffs up minutes after unpacking.", kinds="winter double summer"),
+        feature("synthetic", "Quick-Dry", "The fiber fill still insulates when it gets wet.", "Hung in the sun it is dry within an hour."),
+        feature("liner", "Soft-Lined", "A brushed lining feels like bed rather than like a raincoat.", "No rustling: inside it is cotton-soft."),
+        feature("zip", "Snag-Free", "A guard along the zip keeps it from biting the fabric at two in the morning.", "The zipper opens from both ends, so hot feet can come out."),
+    ),
+    uses=("Comes in a compression sack with four straps.", "Good for van trips, hostels and tents.", "Scouts and hut wardens recommend it."),
+    facts=("Comfort limit {degrees} degrees.", "Wash it at 30 degrees with tennis balls in the dryer."),
+    pairs="tent headlamp",
+)
+
+BACKPACK = product(
+    "backpack", "Bags/Backpacks", (28, 210), "black|navy|forest green|gray|orange|burgundy",
+    slots={"size": "20 l|24 l|28 l"},
+    kinds=(
+        kind("school", "School Backpack|Student Backpack", 0.6,
+             "Wide shoulder straps and a stiff back carry a week's worth of textbooks without bending a child.",
+             "Homework, gym shoes and a lunch box each get their own compartment.",
+             slots={"size": "18 l|22 l|26 l"}),
+        kind("hiking", "Hiking Backpack|Trekking Pack", 1.5,
+             "A frame and a hip belt put the load on your hips, where it belongs on a ten-hour day.",
+             "Carries a tent, food for a week and the weight of both surprisingly well.",
+             slots={"size": "45 l|55 l|65 l"}),
+        kind("daypack", "Daypack|Summit Pack", 0.8,
+             "Water, jacket and sandwiches for a walk in the hills, and a mesh back that lets you sweat less.",
+             "Small and close-fitting, it does not swing when you scramble."),
+        kind("laptop", "Laptop Backpack|Commuter Backpack", 1.0,
+             "A padded sleeve protects a 16-inch computer on the way to the office.",
+             "Smart enough for a client meeting, roomy enough for gym clothes after it."),
+    ),
+    features=(
+        feature("rain", "Weatherproof", "A rain cover hides in the base for days that turn wet.", "Coated cloth and sealed zips keep papers dry when you have no umbrella."),
+        feature("theft", "Anti-Theft", "The main zip lies against your back, where nobody can reach it in a crowd.", "Hidden pockets keep a passport safe on the subway.", kinds="laptop daypack"),
+        feature("reflective", "Reflective", "Bright strips show up in headlights on dark winter mornings.", "Drivers see you from 150 meters at dusk.", kinds="school laptop daypack"),
+        feature("hydration", "Hydration-Ready", "There is a sleeve and a hose port for a water bladder.", "Drink without stopping: it takes a 2 l bladder.", kinds="hiking daypack"),
+        feature("light", "Featherweight", "Empty, it weighs less than a pair of shoes.", "It stuffs into its own pocket when not in use.", kinds="daypack school"),
+    ),
+    uses=("Fits under an airplane seat or close to it.", "Handles daily abuse for years.", "The pockets are where you expect them to be."),
+    facts=("Volume {size}.", "Made from recycled bottles."),
+    pairs="water_bottle notebook rain_jacket",
+)
+
+HEADLAMP = product(
+    "headlamp", "Camping/Headlamps & Lanterns", (14, 75), "black|orange|yellow|forest green",
+    slots={"size": "200 lumens|350 lumens|500 lumens"},
+    kinds=(
+        kind("head", "Headlamp|LED Headlight", 1.0,
+             "Keeps both hands free for ropes, tent pegs or a flat tire in the dark.",
+             "{size} on your forehead, tilting down so you do not dazzle everyone you talk to."),
+        kind("lantern", "Camping Lantern|Table Lantern", 0.9,
+             "Hang it from the roof and the whole table can see their cards.",
+             "A round, warm glow that makes a campsite feel like a living room."),
+        kind("torch", "Pocket Flashlight|LED Torch", 0.7,
+             "A narrow beam for finding the dog, the fuse box or the way home.",
+             "No longer than a pen, and bright enough to light up the far end of the yard."),
+        kind("runner", "Running Headlamp|Trail Headlamp", 1.2,
+             "Light and bounce-free, so you can keep jogging when the sun has gone.",
+             "A wide beam lights the roots before you trip on them, and a red blink warns the car behind."),
+    ),
+    features=(
+        feature("rechargeable", "Rechargeable", "Fill it from any USB-C lead; one charge gives eight hours.", "No more drawers full of dead batteries."),
+        feature("waterproof", "Waterproof", "Rated IP67, it survives a dunking in the river.", "Rain, sleet, or dropped in a puddle: it goes on shining."),
+        feature("red", "Red-Light", "A red mode spares your night vision, and everyone else's sleep.", "Star-watchers use the red setting to read charts.", kinds="head lantern runner"),
+        feature("crank", "Hand-Crank", "One minute of cranking gives half an hour of light when the power is out.", "Keep it for blackouts: a handle charges it without any outlet.", kinds="lantern torch"),
+    ),
+    uses=("Every household should have one near the door for power cuts.", "Night fishing, loft hatches, early starts.", "Small enough to stay in the glove box."),
+    facts=("Weighs between 60 and 240 g.", "Maximum output {size}."),
+    pairs="tent camp_stove",
+)
+
+CAMP_STOVE = product(
+    "camp_stove", "Camping/Camp Stoves", (22, 130), "silver|black|red|forest green",
+    slots={"size": "single burner|compact"},
+    kinds=(
+        kind("gas", "Gas Camping Stove|Canister Stove", 0.7,
+             "It screws onto a cartridge and boils half a liter in three minutes.",
+             "Folds to the size of an egg, roars like a jet, and makes breakfast anywhere."),
+        kind("double", "Two-Burner Camp Stove|Double-Burner Stove", 1.3,
+             "Two flames and a windshield: pasta on the left, sauce on the right, just as at home.",
+             "The lid becomes a wind guard, and the whole thing closes like a briefcase.",
+             slots={"size": "two burners"}),
+        kind("wood", "Wood-Burning Stove|Twig Stove", 0.8,
+             "It burns pine cones and twigs, so there is no fuel to carry.",
+             "A double wall makes the fire hot and nearly smokeless."),
+        kind("grill", "Portable Charcoal Grill|Folding Barbecue", 1.0,
+             "Opens flat like a book for sausages in the park, then packs away behind the seat.",
+             "Enough grate for eight burgers on a balcony or a beach.",
+             slots={"size": "35 cm|42 cm"}),
+    ),
+    features=(
+        feature("ignite", "Self-Lighting", "A click of the button lights it, even with wet matches in your pocket.", "The built-in spark works at altitude.", kinds="gas double"),
+        feature("wind", "Windproof", "The flame sits in a bowl and shrugs off gusts.", "Gales that blow out a candle do not bother it.", kinds="gas double wood"),
+        feature("light", "Ultralight", "It weighs less than a bar of chocolate.", "Long-distance walkers count grams and still pick this one.", kinds="gas wood"),
+        feature("carry", "Carry-Case", "It comes in a bag with a shoulder strap.", "A handle locks it shut for the walk back.", kinds="double grill"),
+        feature("clean", "Easy-Clean", "The drip tray slides out, and that is the cleaning done.", "Grates lift off and fit in a sink.", kinds="double grill"),
+    ),
+    uses=("For hot coffee at the top of a cold hill.", "Keep one at home for power cuts, and use it outside.", "Feeds hungry people after a long day of walking."),
+    facts=("Fuel is sold separately.", "Use it outdoors only."),
+    pairs="tent headlamp",
+)
+
+DEPARTMENT = Department("Outdoor", "OUT", BRANDS, (TENT, SLEEPING_BAG, BACKPACK, HEADLAMP, CAMP_STOVE))
