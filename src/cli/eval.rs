@@ -48,7 +48,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
     let engine = Engine::open(settings, metrics)?;
     let view = engine.view(&args.collection)?;
-    let mut evaluation = Evaluation::default();
+    let mut evaluation = Evaluation::new();
     for judged in &judgments {
         let search = Search {
             query: Query::Text(judged.query.clone()),
@@ -58,14 +58,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         };
         let start = Instant::now();
         let answer = engine.search(&view, &search).with_context(|| format!("query {:?}", judged.query))?;
-        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let took = start.elapsed();
         let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
-        evaluation.add(judged, &ids, ms);
+        evaluation.add(&judged.gains, &ids, took);
     }
-    let summary = evaluation.summary();
+    let summary = evaluation
+        .summary()
+        .with_context(|| format!("{}: no query has a positive gain", args.judgments.display()))?;
+    say(&format!("snapshot {}", view.snapshot().id()));
     if args.json {
         return super::print_line(&serde_json::to_string(&summary)?);
     }
-    say(&format!("snapshot {}", view.snapshot().id()));
-    super::print_line(&summary.to_string())
+    super::print_line(&format!(
+        "queries {}\nndcg@10 {:.4}\nrecall@10 {:.4}\nmrr@10 {:.4}\nmean_ms {:.2}",
+        summary.queries, summary.ndcg_at_10, summary.recall_at_10, summary.mrr_at_10, summary.mean_ms
+    ))
 }
