@@ -50,6 +50,7 @@ impl Repeats {
         self.len = self.hours.values().map(HashSet::len).sum();
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -1,0 +1,202 @@
+//! Every metric, by what it counts.
+
+use super::register::{counters, histograms, latency, register, register_build_info, register_process};
+use super::snapshots::{ServedSnapshot, SnapshotMetrics};
+use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
+use std::time::Duration;
+
+/// The `Content-Type` of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+/// Every metric of the service, in a registry of its own.
+///
+/// One per process, shared by reference; all methods are cheap and thread-safe.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    http: HttpMetrics,
+    encode_duration: Histogram,
+    search_duration: HistogramVec,
+    searches: IntCounterVec,
+    events: IntCounterVec,
+    events_rejected: IntCounterVec,
+    trending_cache: IntCounterVec,
+    snapshots: SnapshotMetrics,
+}
+
+#[derive(Debug)]
+struct HttpMetrics {
+    requests: IntCounterVec,
+    duration: HistogramVec,
+    in_flight: IntGauge,
+}
+
+impl HttpMetrics {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            requests: counters(
+                registry,
+                "alike_http_requests_total",
+                "Requests answered.",
+                &["method", "route", "status"],
+            )?,
+            duration: histograms(
+                registry,
+                "alike_http_request_duration_seconds",
+                "Time from a request's head to its response's head.",
+                &["method", "route"],
+            )?,
+            in_flight: register(
+                registry,
+                IntGauge::new("alike_http_requests_in_flight", "Requests being answered.")?,
+            )?,
+        })
+    }
+}
+
+/// One request being answered; counts as in flight until dropped.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Registers everything; counters whose labels are known start at 0.
+    ///
+    /// # Errors
+    /// When two metrics share a name, which only a mistake in this file can cause.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metrics = Self {
+            http: HttpMetrics::new(&registry)?,
+            encode_duration: register(
+                &registry,
+                Histogram::with_opts(latency(
+                    "alike_encode_duration_seconds",
+                    "Time to encode one query.",
+                ))?,
+            )?,
+            search_duration: histograms(
+                &registry,
+                "alike_search_duration_seconds",
+                "Time in the index for one search, without encoding.",
+                &["collection"],
+            )?,
+            searches: counters(
+                &registry,
+                "alike_searches_total",
+                "Index searches, by how they were answered.",
+                &["collection", "plan"],
+            )?,
+            events: counters(
+                &registry,
+                "alike_events_total",
+                "Events accepted.",
+                &["collection", "type"],
+            )?,
+            events_rejected: counters(
+                &registry,
+                "alike_events_rejected_total",
+                "Events refused; without a collection when it isn't served.",
+                &["collection"],
+            )?,
+            trending_cache: counters(
+                &registry,
+                "alike_trending_cache_requests_total",
+                "Trending requests, by whether the cache had the answer.",
+                &["outcome"],
+            )?,
+            snapshots: SnapshotMetrics::new(&registry)?,
+            registry,
+        };
+        register_build_info(&metrics.registry)?;
+        register_process(&metrics.registry)?;
+        for outcome in ["hit", "miss"] {
+            metrics.trending_cache.with_label_values(&[outcome]);
+        }
+        Ok(metrics)
+    }
+
+    /// Counts a request as in flight until the answer is dropped.
+    pub fn request_started(&self) -> InFlight {
+        self.http.in_flight.inc();
+        InFlight(self.http.in_flight.clone())
+    }
+
+    /// Counts an answered request. `route` is the template that matched (`unmatched` where none did).
+    pub fn request_answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let method = METHODS
+            .into_iter()
+            .find(|known| *known == method)
+            .unwrap_or("other");
+        self.http
+            .requests
+            .with_label_values(&[method, route, &status.to_string()])
+            .inc();
+        self.http
+            .duration
+            .with_label_values(&[method, route])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts one encoded query.
+    pub fn encoded(&self, took: Duration) {
+        self.encode_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts one index search; `plan` is its name (`exact`, `graph`, `filtered_graph`).
+    pub fn searched(&self, collection: &str, plan: &str, took: Duration) {
+        self.searches.with_label_values(&[collection, plan]).inc();
+        self.search_duration
+            .with_label_values(&[collection])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts accepted events; `kind` is the type's name.
+    pub fn events_accepted(&self, collection: &str, kind: &str, count: u64) {
+        self.events.with_label_values(&[collection, kind]).inc_by(count);
+    }
+
+    /// Counts refused events; pass a collection only if it is served, so that callers can't invent label values.
+    pub fn events_rejected(&self, collection: Option<&str>, count: u64) {
+        self.events_rejected
+            .with_label_values(&[collection.unwrap_or_default()])
+            .inc_by(count);
+    }
+
+    /// Counts a trending request and whether the cache had its answer.
+    pub fn trending_requested(&self, cached: bool) {
+        self.trending_cache
+            .with_label_values(&[if cached { "hit" } else { "miss" }])
+            .inc();
+    }
+
+    /// A snapshot was opened and is served from now on, in place of the collection's previous one.
+    pub fn snapshot_opened(&self, served: &ServedSnapshot<'_>) {
+        self.snapshots.opened(served);
+        for kind in crate::signals::EventType::ALL {
+            self.events.with_label_values(&[served.collection, kind.name()]);
+        }
+        self.events_rejected.with_label_values(&[served.collection]);
+    }
+
+    /// A snapshot could not be opened; what was served before goes on.
+    pub fn snapshot_refused(&self, collection: &str) {
+        self.snapshots.refused(collection);
+    }
+
+    /// Everything in Prometheus's text format; see [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics are incomplete");
+        }
+        text
+    }
+}

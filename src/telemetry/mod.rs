@@ -1,0 +1,16 @@
+//! What the service says about itself: Prometheus metrics and the log.
+//!
+//! Labels take few values by construction: a route is its template (`/v1/collections/{collection}/search`), never a
+//! path; a method that isn't an ordinary one is `other`; collections are those that are served.
+
+mod logging;
+mod metrics;
+mod register;
+mod snapshots;
+
+#[cfg(test)]
+mod tests;
+
+pub use logging::{LOG_VARIABLE, LoggingError, init_logging};
+pub use metrics::{CONTENT_TYPE, InFlight, Metrics};
+pub use snapshots::ServedSnapshot;
