@@ -11,7 +11,7 @@
 //! listen = "127.0.0.1:7700"          # --listen
 //! request_timeout_ms = 10000         # a request that takes longer is answered 504
 //! body_limit_bytes = 8388608         # a larger body is answered 413
-//! max_in_flight = 256                # further requests are answered 503 with Retry-After
+//! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
@@ -70,7 +70,7 @@ pub struct ServerSettings {
     pub request_timeout_ms: u64,
     /// A larger body is answered 413.
     pub body_limit_bytes: usize,
-    /// Further requests are answered 503.
+    /// Further requests are answered 429.
     pub max_in_flight: usize,
     /// How long requests in flight may take after SIGTERM.
     pub drain_timeout_ms: u64,

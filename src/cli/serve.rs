@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    telemetry::init_logging(args.log_json);
+    telemetry::init_logging(args.log_json)?;
     let config = args.common.config()?;
     let data = super::data_dir(args.data, &config)?;
     let mut server = config.server.clone();

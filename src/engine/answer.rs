@@ -80,9 +80,9 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
     let searching = Instant::now();
     SCRATCH.with_borrow_mut(|scratch| {
         let report = view.snapshot().index().search(&target.vector, &request, scratch)?;
-        let elapsed = searching.elapsed().as_secs_f64();
+        let elapsed = searching.elapsed();
         let kind = plan_name(report.plan);
-        metrics.observe_search(view.collection(), kind, elapsed);
+        metrics.searched(view.collection(), kind, elapsed);
         let plan = PlanReport {
             kind,
             beam: report.beam,
@@ -91,7 +91,7 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
             admissible: admissible.as_ref().map(RowSet::count),
             encode_ms,
             filter_ms,
-            search_ms: elapsed * 1e3,
+            search_ms: elapsed.as_secs_f64() * 1e3,
         };
         let hits = hits(view, search, &target.excluded, scratch)?;
         Ok(Answer { hits, exact: report.plan == Plan::Exact, partial: report.partial, plan })
@@ -113,7 +113,7 @@ fn resolve<'a>(view: &View, query: &'a Query, metrics: &Metrics) -> Result<Targe
             };
             let start = Instant::now();
             let vector = encoder.encode_query(text)?;
-            metrics.observe_encode(start.elapsed().as_secs_f64());
+            metrics.encoded(start.elapsed());
             Ok(Target { vector: vector.into(), excluded: Vec::new() })
         }
         Query::Vector(vector) => {

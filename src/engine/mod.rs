@@ -21,7 +21,7 @@ pub use view::View;
 
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, ServedSnapshot};
 use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Engine {
         if !changed.is_empty() || !dropped.is_empty() {
             self.slots.store(Arc::new(slots));
         }
-        dropped.iter().for_each(|name| self.metrics.forget_collection(name));
+        dropped.iter().for_each(|name| self.metrics.collection_dropped(name));
         changed.extend(dropped);
         Ok(changed)
     }
@@ -129,7 +129,7 @@ impl Engine {
         }
         match self.open_view(collection) {
             Ok(opened) => {
-                self.metrics.snapshot_opened(collection.name(), opened.snapshot());
+                self.metrics.snapshot_opened(&served(&opened));
                 tracing::info!(collection = collection.name(), snapshot = opened.snapshot().id(), rows = opened.snapshot().rows(), "serving snapshot");
                 Some(Slot { view: Some(Arc::new(opened)), refused: None })
             }
@@ -248,5 +248,18 @@ impl Engine {
     /// The category cannot be looked up.
     pub fn trending(&self, view: &View, query: &TrendingQuery) -> Result<Vec<Hit>, EngineError> {
         self.trending.get(view, query, &self.metrics)
+    }
+}
+
+fn served(view: &View) -> ServedSnapshot<'_> {
+    let manifest = view.snapshot().manifest();
+    ServedSnapshot {
+        collection: view.collection(),
+        snapshot: view.snapshot().id(),
+        model: manifest.model.as_ref().map_or("none", |model| model.name.as_str()),
+        items: manifest.rows,
+        bytes: manifest.bytes(),
+        published_seconds: manifest.created_ms as f64 / 1e3,
+        recall: (manifest.build.held_out > 0).then_some(f64::from(manifest.build.recall_at_10)),
     }
 }

@@ -59,7 +59,7 @@ impl TrendingCache {
             query.category.clone(),
         );
         let entry = self.lists.entry(key).or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
-        metrics.trending_cache(!entry.is_fresh());
+        metrics.trending_requested(!entry.is_fresh());
         let list = entry.into_value();
         list.iter()
             .take(query.limit)

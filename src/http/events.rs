@@ -3,7 +3,7 @@
 use super::extract::{Body, parse};
 use super::problem::Problem;
 use super::state::App;
-use crate::signals::Event;
+use crate::signals::{Event, EventType};
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -139,8 +139,9 @@ impl Batch {
             self.answer.durable &= recorded.durable;
             let unknown = events.iter().filter(|event| view.snapshot().row_of(&event.item).is_none());
             self.answer.unknown_items += unknown.count();
-            for event in events {
-                app.metrics().event(collection, event.kind.name());
+            for kind in EventType::ALL {
+                let count = events.iter().filter(|event| event.kind == kind).count();
+                app.metrics().events_accepted(collection, kind, count as u64);
             }
         }
         Ok(self.answer)
@@ -148,12 +149,14 @@ impl Batch {
 }
 
 fn read(app: &App, raw: &RawValue) -> Result<Event, Problem> {
-    let event: Event = parse(raw.get().as_bytes())?;
-    let name = event.collection.clone();
-    app.engine().view(&name)?;
+    let refused = |collection: Option<&str>, problem: Problem| {
+        app.metrics().events_rejected(collection, 1);
+        problem
+    };
+    let event: Event = parse(raw.get().as_bytes()).map_err(|problem| refused(None, problem))?;
+    app.engine().view(&event.collection).map_err(|error| refused(None, error.into()))?;
     event.validate(jiff::Timestamp::now()).map_err(|error| {
-        app.metrics().event_rejected(&name);
-        Problem::invalid(error.to_string()).with_field(error.field())
+        refused(Some(&event.collection), Problem::invalid(error.to_string()).with_field(error.field()))
     })?;
     Ok(event)
 }

@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use super::state::App;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
@@ -16,15 +16,15 @@ const NO_ROUTE: &str = "none";
 pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = method_name(request.method());
+    let method = request.method().clone();
     let id = request.headers().get(&REQUEST_ID).cloned();
     let in_flight = app.metrics().request_started();
     let mut response = within_time(&app, request, next).await;
     drop(in_flight);
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     let status = response.status().as_u16();
-    app.metrics().request_finished(method, route, status, start.elapsed().as_secs_f64());
-    tracing::debug!(method, route, status, duration_ms = start.elapsed().as_secs_f64() * 1e3, request_id = ?id, "request");
+    app.metrics().request_answered(method.as_str(), route, status, start.elapsed());
+    tracing::debug!(%method, route, status, duration_ms = start.elapsed().as_secs_f64() * 1e3, request_id = ?id, "request");
     if let Some(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -36,19 +36,6 @@ async fn within_time(app: &App, request: Request, next: Next) -> Response {
     tokio::time::timeout(limit, next.run(request))
         .await
         .unwrap_or_else(|_elapsed| Problem::timeout(limit).into_response())
-}
-
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        Method::PATCH => "PATCH",
-        _ => "other",
-    }
 }
 
 /// A panic is our fault and ends one request, not the server.

@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::state::App;
+use crate::telemetry::CONTENT_TYPE;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -36,5 +37,5 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
 /// Metrics in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "Operations", responses((status = 200, body = String)))]
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics().encode())
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], app.metrics().encode())
 }

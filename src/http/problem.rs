@@ -39,6 +39,11 @@ impl Problem {
         self
     }
 
+    /// What is wrong, and in which field.
+    pub(super) fn into_parts(self) -> (String, Option<String>) {
+        (self.detail, self.field)
+    }
+
     /// 400: the request is wrong; says in which field, if it is one.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
@@ -60,10 +65,10 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
     }
 
-    /// 503: too many requests are waiting.
+    /// 429: too many requests are waiting.
     pub(super) fn overloaded(limit: usize) -> Self {
         let detail = format!("{limit} requests are in flight already (server.max_in_flight); try again shortly");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The server is overloaded", detail)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", "The server is overloaded", detail)
     }
 
     /// 503: something that the request needs is not there.
@@ -88,7 +93,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry = status == StatusCode::SERVICE_UNAVAILABLE;
+        let retry = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

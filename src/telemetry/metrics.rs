@@ -186,6 +186,11 @@ impl Metrics {
         self.events_rejected.with_label_values(&[served.collection]);
     }
 
+    /// A collection is no longer served; its snapshot's series are taken back.
+    pub fn collection_dropped(&self, collection: &str) {
+        self.snapshots.dropped(collection);
+    }
+
     /// A snapshot could not be opened; what was served before goes on.
     pub fn snapshot_refused(&self, collection: &str) {
         self.snapshots.refused(collection);

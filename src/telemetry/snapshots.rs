@@ -102,6 +102,20 @@ impl SnapshotMetrics {
         self.opens.with_label_values(&[collection, "refused"]).inc();
     }
 
+    /// The collection is gone; its series go with it.
+    pub(super) fn dropped(&self, collection: &str) {
+        let mut all = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((snapshot, model)) = all.remove(collection) {
+            drop(self.info.remove_label_values(&[collection, &snapshot, &model]));
+        }
+        for gauges in [&self.items, &self.bytes] {
+            drop(gauges.remove_label_values(&[collection]));
+        }
+        for gauges in [&self.published, &self.recall] {
+            drop(gauges.remove_label_values(&[collection]));
+        }
+    }
+
     fn replace_info(&self, served: &ServedSnapshot<'_>) {
         let mut all = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (served.snapshot.to_owned(), served.model.to_owned());
