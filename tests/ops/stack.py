@@ -1,5 +1,6 @@
 """The parts of a deployment as plain processes: replicas, nginx, Prometheus, and callers that load them."""
 
+import atexit
 import http.client
 import json
 import os
@@ -18,8 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 OPS = ROOT / "ops"
-# Where Debian puts daemons, which a plain user's PATH leaves out.
-PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+# Where programs often are although a plain user's PATH does not say so (Debian's daemons; a fresh Rust).
+PROGRAM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{Path.home() / '.cargo/bin'}"
 
 
 def program(name: str) -> str:
@@ -67,7 +68,11 @@ def call(port: int, method: str, path: str, body: Any = None, headers: dict[str,
 
 
 def call_on(
-    connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
 ) -> Answer:
     sent = {} if body is None else {"Content-Type": "application/json"}
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -84,6 +89,12 @@ def status_of(port: int, path: str) -> int | None:
         return None
 
 
+def accepts(port: int) -> bool:
+    """Whether a connection to the port is accepted; nothing is sent."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @dataclass
 class Process:
     """A child process with its output in a file."""
@@ -95,6 +106,8 @@ class Process:
     child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        # Tests clean up after themselves; this is for a run that is interrupted.
+        atexit.register(self.stop)
         with self.log.open("ab") as output:
             self.child = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.cwd
@@ -161,25 +174,26 @@ class Replica(Process):
         return sum(map(float, lines))
 
 
-def start_nginx(folder: Path, replica_ports: list[int]) -> tuple[Process, int]:
-    """nginx with our nginx.conf as it is; only the addresses of the compose set-up are exchanged for local ones."""
-    port = free_port()
-    addresses = folder / "addresses"
-    addresses.mkdir(parents=True)
-    # Its workers are another user when it is started as root.
-    folder.chmod(0o755)
-    (folder / "nginx.conf").symlink_to(OPS / "nginx" / "nginx.conf")
-    compose = OPS / "nginx" / "compose"
-    listen = (compose / "listen.conf").read_text().replace("listen 7700;", f"listen 127.0.0.1:{port};")
-    (addresses / "listen.conf").write_text(listen)
-    (addresses / "upstreams.conf").write_text(local_upstreams((compose / "upstreams.conf").read_text(), replica_ports))
-    command = [program("nginx"), "-p", f"{folder}/", "-c", f"{folder}/nginx.conf", "-e", "stderr"]
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert checked.returncode == 0, f"nginx -t refuses ops/nginx/nginx.conf:\n{checked.stderr}"
-    nginx = Process("nginx", command, folder / "nginx.log")
-    nginx.start()
-    nginx.wait_until(lambda: status_of(port, "/metrics") == 404, "listening")
-    return nginx, port
+class Nginx(Process):
+    """A real nginx with our nginx.conf as it is; only the addresses of the compose set-up are exchanged for local ones."""
+
+    def __init__(self, folder: Path, replica_ports: list[int]):
+        self.port = free_port()
+        addresses, compose = folder / "addresses", OPS / "nginx" / "compose"
+        addresses.mkdir(parents=True)
+        (folder / "nginx.conf").symlink_to(OPS / "nginx" / "nginx.conf")
+        listen = (compose / "listen.conf").read_text().replace("listen 7700;", f"listen 127.0.0.1:{self.port};")
+        (addresses / "listen.conf").write_text(listen)
+        upstreams = local_upstreams((compose / "upstreams.conf").read_text(), replica_ports)
+        (addresses / "upstreams.conf").write_text(upstreams)
+        command = [program("nginx"), "-p", f"{folder}/", "-c", f"{folder}/nginx.conf", "-e", "stderr"]
+        super().__init__("nginx", command, folder / "nginx.log")
+
+    def start(self) -> None:
+        checked = subprocess.run([*self.command, "-t"], capture_output=True, text=True)
+        assert checked.returncode == 0, f"nginx -t refuses ops/nginx/nginx.conf:\n{checked.stderr}"
+        super().start()
+        self.wait_until(lambda: accepts(self.port), "listening")
 
 
 def local_upstreams(text: str, ports: list[int]) -> str:

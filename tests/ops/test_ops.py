@@ -8,6 +8,7 @@ in front of two real `alike serve` on one data folder. Only Python's standard li
 """
 
 import argparse
+import atexit
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ import compose_file
 import dashboard
 import stack
 from scripted import ANSWER, HANG_UP, Script, ScriptedReplica
-from stack import OPS, ROOT, Load, Process, Prometheus, Replica, call, status_of, wait_until
+from stack import OPS, ROOT, Load, Nginx, Prometheus, Replica, call, status_of, wait_until
 
 BINARY = Path()
 HOME = Path()
@@ -42,6 +43,7 @@ def temporary_folder(case: Any) -> Path:
     folder.chmod(0o755)
     add = case.addClassCleanup if isinstance(case, type) else case.addCleanup
     add(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
@@ -85,7 +87,9 @@ class ComposeTest(unittest.TestCase):
     def test_only_the_front_door_is_open_to_other_machines(self) -> None:
         for name, service in self.services.items():
             for port in service.get("ports", []):
-                self.assertTrue(port == "7700:7700" if name == "nginx" else port.startswith("127.0.0.1:"), f"{name}: {port}")
+                self.assertTrue(
+                    port == "7700:7700" if name == "nginx" else port.startswith("127.0.0.1:"), f"{name}: {port}"
+                )
 
     def test_nginx_and_prometheus_look_for_the_replicas_where_they_are(self) -> None:
         addresses = [self.services[name]["networks"]["inside"]["ipv4_address"] for name in ("alike-1", "alike-2")]
@@ -195,10 +199,10 @@ class FrontDoorTest(unittest.TestCase):
         self.replicas = [ScriptedReplica(self.script) for _ in range(2)]
         for replica in self.replicas:
             self.addCleanup(replica.close)
-        self.nginx, self.port = stack.start_nginx(
-            temporary_folder(self) / "nginx", [replica.port for replica in self.replicas]
-        )
+        self.nginx = Nginx(temporary_folder(self) / "nginx", [replica.port for replica in self.replicas])
+        self.port = self.nginx.port
         self.addCleanup(self.nginx.stop)
+        self.nginx.start()
 
     def search(self) -> stack.Answer:
         return call(self.port, "POST", SEARCH, SEARCH_BODY)
@@ -324,7 +328,9 @@ def build(folder: Path) -> Path:
 
 def fingerprint(data: Path) -> dict[str, str]:
     """Every file with its digest. Root writes where nobody may, so permissions alone would prove nothing."""
-    return {str(p.relative_to(data)): hashlib.sha256(p.read_bytes()).hexdigest() for p in data.rglob("*") if p.is_file()}
+    return {
+        str(p.relative_to(data)): hashlib.sha256(p.read_bytes()).hexdigest() for p in data.rglob("*") if p.is_file()
+    }
 
 
 def mixed_traffic(port: int, turn: int) -> None:
@@ -376,17 +382,12 @@ class StackTest(unittest.TestCase):
             Replica(name, BINARY, HOME, cls.data, folder / f"{name}.log") for name in ("alike-1", "alike-2")
         ]
         ports = [replica.port for replica in cls.replicas]
-        for replica in cls.replicas:
-            cls.keep(replica)
-        cls.nginx, cls.port = stack.start_nginx(folder / "nginx", ports)
-        cls.addClassCleanup(cls.nginx.stop)
+        nginx = Nginx(folder / "nginx", ports)
+        cls.port = nginx.port
         cls.prometheus = Prometheus(folder / "prometheus", ports)
-        cls.keep(cls.prometheus)
-
-    @classmethod
-    def keep(cls, process: Process) -> None:
-        cls.addClassCleanup(process.stop)
-        process.start()
+        for process in (*cls.replicas, nginx, cls.prometheus):
+            cls.addClassCleanup(process.stop)
+            process.start()
 
     def setUp(self) -> None:
         for replica in self.replicas:
@@ -480,6 +481,8 @@ def main() -> None:
         parser.error(f"no model in {arguments.home}: run scripts/setup")
     global BINARY, HOME
     BINARY, HOME = arguments.binary.resolve(), arguments.home.resolve()
+    # Terminated like interrupted: nothing that was started stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     unittest.main(argv=[sys.argv[0], *rest])
 
 
