@@ -4,7 +4,7 @@ use super::progress::{Progress, grouped, say};
 use crate::catalog::{self, ReadError, Reader, RowError};
 use crate::config::Config;
 use crate::engine::{ModelPlace, cores};
-use crate::schema::{Item, Schema};
+use crate::schema::{self, Item, Schema};
 use crate::snapshot::{BuildFacts, Collection, Made, Manifest, ModelRef, RecallPoint, SnapshotWriter, Store, Verify};
 use alike_embeddings::{Encoder, EncoderSettings};
 use alike_indexes::{BuildReport, BuildSettings, Kind, Metric};
@@ -99,11 +99,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let _lock = collection.lock_for_build()?;
     let vectors = Vectors::open(&schema, &args.common.model_place(&config))?;
     let writer = SnapshotWriter::new(&collection, &schema)?;
+    let settings = index_settings(&args);
     let mut build = Build {
         schema,
         vectors,
         writer,
         on_error: args.on_error,
+        metric: settings.metric,
         lines_by_id: HashMap::new(),
         fields: BTreeSet::new(),
         dimension: None,
@@ -112,7 +114,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     };
     let encode_seconds = build.read_all(reader)?;
     build.check_rows(&args.input)?;
-    let settings = index_settings(&args);
     let report = build.index(&settings)?;
     let facts = build.facts(&args.input, &settings, &report, encode_seconds);
     let (manifest, id) = build.publish(&collection, &settings, facts)?;
@@ -122,7 +123,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 fn schema(args: &Args, config: &Config) -> anyhow::Result<Schema> {
     if let Some(id) = &args.id {
-        return Ok(Schema::from_flags(&args.input, id, &args.embed, &args.filter, args.vector.as_deref())?);
+        return Ok(schema::from_flags(&args.input, id, &args.embed, &args.filter, args.vector.as_deref())?);
     }
     let Some(schema) = config.collections.get(&args.collection) else {
         bail!(
@@ -137,19 +138,19 @@ fn schema(args: &Args, config: &Config) -> anyhow::Result<Schema> {
 }
 
 fn index_settings(args: &Args) -> BuildSettings {
+    let kind = match args.kind {
+        KindName::Flat => Kind::Flat,
+        KindName::Hnsw => Kind::Hnsw,
+    };
+    let metric = match args.metric {
+        MetricName::Cosine => Metric::Cosine,
+        MetricName::Dot => Metric::Dot,
+        MetricName::L2 => Metric::L2,
+    };
     BuildSettings {
-        kind: match args.kind {
-            KindName::Flat => Kind::Flat,
-            KindName::Hnsw => Kind::Hnsw,
-        },
-        metric: match args.metric {
-            MetricName::Cosine => Metric::Cosine,
-            MetricName::Dot => Metric::Dot,
-            MetricName::L2 => Metric::L2,
-        },
         m: args.m.into(),
         ef_construction: args.ef_construction.into(),
-        ..BuildSettings::default()
+        ..BuildSettings::new(kind, metric)
     }
 }
 
@@ -187,6 +188,7 @@ struct Build {
     lines_by_id: HashMap<String, u64>,
     /// All field names seen in documents.
     fields: BTreeSet<String>,
+    metric: Metric,
     /// The dimension of own vectors, set by the first.
     dimension: Option<usize>,
     read: u64,
@@ -252,8 +254,8 @@ impl Build {
         if vector.len() != expected {
             return Err(format!("{field}: has {} numbers, the first row's vector has {expected}", vector.len()));
         }
-        if vector.iter().all(|&number| number == 0.0) {
-            return Err(format!("{field}: is all zeros: it has no direction to compare"));
+        if self.metric == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
+            return Err(format!("{field}: is all zeros: it has no direction to compare by cosine"));
         }
         Ok(())
     }
@@ -316,9 +318,8 @@ impl Build {
     }
 
     fn facts(&self, input: &Path, settings: &BuildSettings, report: &BuildReport, encode_seconds: f64) -> BuildFacts {
-        let recall: Vec<RecallPoint> =
-            report.recall.iter().map(|point| RecallPoint { beam: point.beam as u64, recall: point.recall }).collect();
-        let at_beam = recall.iter().find(|point| point.beam == report.beam as u64);
+        let measured = report.calibration.iter();
+        let recall = measured.map(|at| RecallPoint { beam: at.beam.into(), recall: at.recall }).collect();
         BuildFacts {
             input: input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             rows_read: self.read,
@@ -328,7 +329,7 @@ impl Build {
             held_out: report.held_out as u64,
             recall_target: settings.recall_target,
             beam: report.beam as u64,
-            recall_at_10: at_beam.map_or(1.0, |point| point.recall),
+            recall_at_10: report.recall,
             recall,
             encode_seconds,
             index_seconds: report.seconds,
@@ -372,12 +373,15 @@ fn report_published(
 ) -> anyhow::Result<()> {
     let build = &manifest.build;
     let items = build.rows_read - build.rows_rejected;
+    let recall = match build.recall_at_10 {
+        Some(recall) => format!("recall@10 {recall:.4}"),
+        None => "recall not measured: too few items".to_owned(),
+    };
     say(&format!(
-        "published {} items of collection {} as snapshot {id} ({:.1} MB, recall@10 {:.4} at beam {}, {} rows rejected)",
+        "published {} items of collection {} as snapshot {id} ({:.1} MB, {recall}, beam {}, {} rows rejected)",
         grouped(items),
         collection.name(),
         bytes as f64 / 1e6,
-        build.recall_at_10,
         build.beam,
         build.rows_rejected,
     ));

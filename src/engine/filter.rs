@@ -121,9 +121,9 @@ impl Parser<'_> {
     }
 
     fn filterable(&self, field: &str, path: &str) -> Result<FieldType, EngineError> {
-        let found = self.schema.filterable().find(|(name, _)| *name == field);
+        let found = self.schema.filters().find(|(name, _)| *name == field);
         found.map(|(_, kind)| kind).ok_or_else(|| {
-            let names: Vec<&str> = self.schema.filterable().map(|(name, _)| name).collect();
+            let names: Vec<&str> = self.schema.filters().map(|(name, _)| name).collect();
             let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let detail = format!("{field:?} is not a filterable field of this collection (filterable: {list}); declare it with --filter when building");
             EngineError::invalid(path, detail)
@@ -197,14 +197,26 @@ impl Parser<'_> {
 
 fn number(value: &Value, kind: FieldType, path: &str) -> Result<f64, EngineError> {
     if kind == FieldType::Timestamp {
-        return parse_timestamp(value)
-            .map(|time| time as f64)
-            .map_err(|reason| EngineError::invalid(path, reason));
+        return timestamp(value).map(|time| time as f64).ok_or_else(|| {
+            let detail = format!(
+                "takes a timestamp (2026-11-20T10:00:00Z, 2026-11-20, or whole milliseconds since the Unix epoch), not {}",
+                kind_of(value)
+            );
+            EngineError::invalid(path, detail)
+        });
     }
     value
         .as_f64()
         .filter(|number| number.is_finite())
         .ok_or_else(|| EngineError::invalid(path, format!("takes a number, not {}", kind_of(value))))
+}
+
+fn timestamp(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => parse_timestamp(text),
+        Value::Number(milliseconds) => milliseconds.as_i64(),
+        _ => None,
+    }
 }
 
 fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineError> {

@@ -260,6 +260,6 @@ fn served(view: &View) -> ServedSnapshot<'_> {
         items: manifest.rows,
         bytes: manifest.bytes(),
         published_seconds: manifest.created_ms as f64 / 1e3,
-        recall: (manifest.build.held_out > 0).then_some(f64::from(manifest.build.recall_at_10)),
+        recall: manifest.build.recall_at_10.map(f64::from),
     }
 }

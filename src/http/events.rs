@@ -141,7 +141,7 @@ impl Batch {
             self.answer.unknown_items += unknown.count();
             for kind in EventType::ALL {
                 let count = events.iter().filter(|event| event.kind == kind).count();
-                app.metrics().events_accepted(collection, kind, count as u64);
+                app.metrics().events_accepted(collection, kind.name(), count as u64);
             }
         }
         Ok(self.answer)

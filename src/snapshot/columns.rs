@@ -144,7 +144,7 @@ impl ColumnsBuilder {
     /// Empty columns for the schema's filterable fields.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        let columns = schema.filterable().map(|(_, kind)| match kind {
+        let columns = schema.filters().map(|(_, kind)| match kind {
             FieldType::Number | FieldType::Timestamp => Growing::Number(Vec::new()),
             FieldType::Text | FieldType::Keyword | FieldType::Boolean => {
                 Growing::Keyword { codes: HashMap::new(), postings: Vec::new() }

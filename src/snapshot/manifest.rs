@@ -101,8 +101,8 @@ pub struct BuildFacts {
     pub recall_target: f32,
     /// The beam a search uses unless told otherwise.
     pub beam: u64,
-    /// Recall@10 measured at that beam.
-    pub recall_at_10: f32,
+    /// Recall@10 measured at that beam; none where too few rows could be held out.
+    pub recall_at_10: Option<f32>,
     /// Seconds spent encoding.
     pub encode_seconds: f64,
     /// Seconds spent building the index.

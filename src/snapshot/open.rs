@@ -53,7 +53,7 @@ impl Snapshot {
         }
         let items = Items::open(dir, manifest.rows)?;
         let columns = MappedArchive::<Columns>::open(&dir.join(COLUMNS_FILE))?;
-        let expected = manifest.schema.filterable().count();
+        let expected = manifest.schema.filters().count();
         if columns.get().len() != expected {
             let found = format!("{} columns", columns.get().len());
             return Err(SnapshotError::damaged(&dir.join(COLUMNS_FILE), found, format!("{expected}")));
@@ -106,7 +106,7 @@ impl Snapshot {
     /// The column of a filterable field.
     #[must_use]
     pub fn column(&self, field: &str) -> Option<&ArchivedColumn> {
-        let at = self.manifest.schema.filterable().position(|(name, _)| name == field)?;
+        let at = self.manifest.schema.filters().position(|(name, _)| name == field)?;
         self.columns.get().get(at)
     }
 }
