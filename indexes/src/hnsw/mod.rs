@@ -15,6 +15,9 @@ mod insert;
 mod mapped;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 
 pub use mapped::HnswIndex;
 pub(crate) use write::write;
