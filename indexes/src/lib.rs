@@ -1,1 +1,54 @@
-//! Vectors in, row ids and scores out.
+//! Vectors in, `(row, score)` out: exact and approximate nearest neighbor search in memory-mapped files.
+//!
+//! [`build()`] writes one immutable index file, [`open()`] maps it, [`Index::search`] answers from the map. The crate
+//! is synchronous and knows nothing about texts, items, HTTP or snapshots; a row is a number ([`RowId`]).
+//!
+//! ```
+//! use alike_indexes::{BuildSettings, Kind, Metric, Request, Scratch, VectorsView};
+//!
+//! # fn main() -> Result<(), alike_indexes::IndexError> {
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! # let path = folder.path().join("colors.index");
+//! let vectors = VectorsView::new(&[1.0, 0.0, 0.0, 1.0, 0.7, 0.7], 2)?;
+//! let settings = BuildSettings::new(Kind::Hnsw, Metric::Cosine);
+//! alike_indexes::build(vectors, &settings, &|_progress| (), &path)?;
+//!
+//! let index = alike_indexes::open(&path)?;
+//! let mut scratch = Scratch::new();
+//! index.search(&[0.9, 0.1], &Request { k: 2, ..Request::default() }, &mut scratch)?;
+//! let rows: Vec<u32> = scratch.neighbors().iter().map(|neighbor| neighbor.row.0).collect();
+//! assert_eq!(rows, [0, 2]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Layout, in the order a vector travels: [`vectors`] (what comes in) → `prepare` (checked, normalized, padded) →
+//! `build` → `hnsw` or `flat` → `file` (sections, checksums, the map) → `search` (request, plan, scratch) with
+//! [`kernel`] below everything. The file format is written down in `FORMAT.md`.
+
+mod build;
+mod description;
+mod error;
+mod file;
+mod flat;
+mod hnsw;
+mod index;
+pub mod kernel;
+mod metric;
+mod prepare;
+pub mod recall;
+mod row;
+mod row_set;
+mod search;
+pub mod vectors;
+
+pub use build::{BuildReport, BuildSettings, Phase, Progress, build};
+pub use description::{BeamRecall, Description};
+pub use error::{IndexError, Place};
+pub use hnsw::HnswIndex;
+pub use index::{Index, Kind, open, verify};
+pub use metric::Metric;
+pub use row::{Neighbor, RowId};
+pub use row_set::RowSet;
+pub use search::{Plan, Report, Request, Scratch};
+pub use vectors::VectorsView;

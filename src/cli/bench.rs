@@ -1,9 +1,26 @@
-//! (being written)
+//! `alike bench`: measuring speed.
+
+mod ann;
+mod fvecs;
+mod input;
+mod npy;
+mod sweep;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
 
-pub(crate) fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Build each kind of index over the base vectors and sweep its settings over the queries.
+    Ann(ann::Args),
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    match args.what {
+        What::Ann(args) => ann::run(&args),
+    }
 }

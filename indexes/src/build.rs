@@ -1,0 +1,176 @@
+//! Building an index file.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::description::{BeamRecall, Description};
+use crate::error::IndexError;
+use crate::index::Kind;
+use crate::metric::Metric;
+use crate::prepare::prepare_rows;
+use crate::vectors::VectorsView;
+use crate::{flat, hnsw};
+
+/// How to build an index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuildSettings {
+    /// Kind of index.
+    pub kind: Kind,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// Graph: links per node and upper layer, twice as many at level 0. 2 to 128.
+    pub m: usize,
+    /// Graph: candidates kept while a node is inserted. 1 to 10,000.
+    pub ef_construction: usize,
+    /// The recall@10 that the default beam is chosen for, above 0, at most 1.
+    pub recall_target: f32,
+    /// Rows held out to measure recall, at most; never more than a tenth.
+    pub held_out: usize,
+    /// Decides which rows are held out and the order of insertion.
+    pub seed: u64,
+    /// Threads; `None` is one per core.
+    pub threads: Option<usize>,
+}
+
+impl BuildSettings {
+    /// The defaults: M = 16, efConstruction = 200, recall target 0.99 on at most 1,000 held-out rows, all cores.
+    #[must_use]
+    pub fn new(kind: Kind, metric: Metric) -> Self {
+        Self { kind, metric, m: 16, ef_construction: 200, recall_target: 0.99, held_out: 1_000, seed: 1, threads: None }
+    }
+
+    fn check(&self) -> Result<(), IndexError> {
+        let wrong = |name, found: String, expected: &str| {
+            Err(IndexError::Setting { name, found, expected: expected.to_owned() })
+        };
+        if !(2..=128).contains(&self.m) {
+            return wrong("m", self.m.to_string(), "2 to 128");
+        }
+        if !(1..=10_000).contains(&self.ef_construction) {
+            return wrong("ef_construction", self.ef_construction.to_string(), "1 to 10000");
+        }
+        if !(self.recall_target > 0.0 && self.recall_target <= 1.0) {
+            return wrong("recall_target", self.recall_target.to_string(), "a number above 0 and at most 1");
+        }
+        if self.threads == Some(0) {
+            return wrong("threads", "0".to_owned(), "at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// What a build is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Checking and normalizing the vectors.
+    Prepare,
+    /// Inserting rows into the graph; counts rows.
+    Insert,
+    /// Measuring recall on held-out rows; counts beams.
+    Calibrate,
+    /// Writing the file.
+    Write,
+}
+
+/// How far a build is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// What it is busy with.
+    pub phase: Phase,
+    /// Units done of this phase.
+    pub done: u64,
+    /// Units of this phase.
+    pub total: u64,
+}
+
+/// What a build made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BuildReport {
+    /// Number of rows.
+    pub rows: usize,
+    /// Rows whose vector an earlier row has too.
+    pub duplicates: usize,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Wall-clock time.
+    pub seconds: f64,
+    /// Rows that were held out to measure recall.
+    pub held_out: usize,
+    /// Recall@10 of the held-out rows per beam, against exact search; empty for a flat index and below ten rows.
+    pub calibration: Vec<BeamRecall>,
+    /// The default beam: the smallest measured one that reaches the recall target, else the largest.
+    pub beam: usize,
+    /// Recall at that beam; 1 for a flat index, `None` when nothing was measured.
+    pub recall: Option<f32>,
+}
+
+/// Builds an index file at `path`: written beside it under another name, synced, then renamed, so that an interrupted
+/// build leaves what was there before. Uses all cores (or [`BuildSettings::threads`]). No vectors at all is fine.
+///
+/// # Errors
+/// [`IndexError::Setting`]; [`IndexError::NotFinite`], [`IndexError::ZeroVector`] (metric cosine) and
+/// [`IndexError::TooLong`] naming the row; [`IndexError::Io`] when the file cannot be written.
+pub fn build(
+    vectors: VectorsView<'_>,
+    settings: &BuildSettings,
+    progress: &(dyn Fn(Progress) + Sync),
+    path: &Path,
+) -> Result<BuildReport, IndexError> {
+    settings.check()?;
+    let threads = settings.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(std::io::Error::other).map_err(IndexError::io(path, "start threads to build"))?;
+    pool.install(|| build_here(vectors, settings, progress, path))
+}
+
+/// As [`build`], on the current pool.
+fn build_here(
+    vectors: VectorsView<'_>,
+    settings: &BuildSettings,
+    progress: &(dyn Fn(Progress) + Sync),
+    path: &Path,
+) -> Result<BuildReport, IndexError> {
+    let started = Instant::now();
+    let total = vectors.len() as u64;
+    progress(Progress { phase: Phase::Prepare, done: 0, total });
+    let rows = prepare_rows(vectors, settings.metric)?;
+    progress(Progress { phase: Phase::Prepare, done: total, total });
+    let mut description = blank(vectors, settings);
+    let bytes = match settings.kind {
+        Kind::Flat => flat::write(path, &description, rows.as_rows().values())?,
+        Kind::Hnsw => hnsw::write(path, &mut description, &rows, settings, progress)?,
+    };
+    let recall = if settings.kind == Kind::Flat { Some(1.0) } else { description.recall() };
+    Ok(BuildReport {
+        rows: description.rows,
+        duplicates: description.duplicates as usize,
+        bytes,
+        seconds: started.elapsed().as_secs_f64(),
+        held_out: description.held_out as usize,
+        calibration: description.calibration,
+        beam: description.beam as usize,
+        recall,
+    })
+}
+
+/// What is known before anything is built.
+fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
+    Description {
+        kind: settings.kind,
+        metric: settings.metric,
+        dimension: vectors.dimension(),
+        rows: vectors.len(),
+        m: 0,
+        ef_construction: 0,
+        beam: 0,
+        recall_target: 1.0,
+        held_out: 0,
+        duplicates: 0,
+        calibration: Vec::new(),
+        layers: Vec::new(),
+        entry: 0,
+    }
+}

@@ -1,0 +1,149 @@
+//! What an index file says about itself: shape, settings, and the recall measured when it was built.
+
+use serde::Serialize;
+
+use crate::error::IndexError;
+use crate::file::MappedFile;
+use crate::index::Kind;
+use crate::metric::Metric;
+use crate::vectors::{MAX_DIMENSION, MAX_ROWS, stride_of};
+
+/// Recall@10 of held-out rows at one beam.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BeamRecall {
+    /// Candidates kept during the walk.
+    pub beam: u32,
+    /// Share of the true ten nearest rows that were found, 0 to 1.
+    pub recall: f32,
+}
+
+/// What an index file says about itself. Written by the build, checked against its checksum when the file is opened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Description {
+    /// Kind of index.
+    pub kind: Kind,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// Values per vector.
+    pub dimension: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// Graph: links per node and layer (twice as many at level 0); 0 for a flat index.
+    pub m: u32,
+    /// Graph: candidates kept while building.
+    pub ef_construction: u32,
+    /// Beam of a request that names none.
+    pub beam: u32,
+    /// The recall@10 that `beam` was chosen for.
+    pub recall_target: f32,
+    /// Rows that were held out to measure recall.
+    pub held_out: u32,
+    /// Rows whose vector an earlier row has too.
+    pub duplicates: u32,
+    /// Recall per beam, beams ascending. Empty when there were too few rows to hold any out.
+    pub calibration: Vec<BeamRecall>,
+    /// Nodes per upper layer of the graph, from layer 1 upwards.
+    pub(crate) layers: Vec<u32>,
+    /// Row where a walk at level 0 starts if there are no upper layers.
+    pub(crate) entry: u32,
+}
+
+/// The most layers that a file may have, and the most beams.
+const MAX_LAYERS: usize = 32;
+const MAX_BEAMS: usize = 256;
+
+impl Description {
+    /// Values per stored row.
+    pub(crate) fn stride(&self) -> usize {
+        stride_of(self.dimension)
+    }
+
+    /// Recall measured at the default beam, if any was.
+    #[must_use]
+    pub fn recall(&self) -> Option<f32> {
+        self.calibration.iter().find(|entry| entry.beam == self.beam).map(|entry| entry.recall)
+    }
+
+    /// As bytes; see `FORMAT.md`.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let words = [
+            self.metric.code(),
+            self.dimension as u32,
+            self.rows as u32,
+            self.m,
+            self.ef_construction,
+            self.beam,
+            self.recall_target.to_bits(),
+            self.held_out,
+            self.duplicates,
+            self.entry,
+            self.layers.len() as u32,
+            self.calibration.len() as u32,
+        ];
+        let layers = self.layers.iter().copied();
+        let calibration = self.calibration.iter().flat_map(|entry| [entry.beam, entry.recall.to_bits()]);
+        words.into_iter().chain(layers).chain(calibration).flat_map(u32::to_le_bytes).collect()
+    }
+
+    /// From a file whose kind is known.
+    pub(crate) fn decode(kind: Kind, file: &MappedFile, bytes: &[u8]) -> Result<Self, IndexError> {
+        let mut words = Words { file, rest: bytes };
+        let metric = words.next("metric", 3)?;
+        let dimension = words.next("dimension", MAX_DIMENSION as u32)? as usize;
+        let rows = words.next("rows", MAX_ROWS as u32)? as usize;
+        let mut description = Self {
+            kind,
+            metric: Metric::from_code(metric).ok_or_else(|| words.wrong("metric", metric, "1 to 3"))?,
+            dimension,
+            rows,
+            m: words.next("m", 1 << 16)?,
+            ef_construction: words.next("ef_construction", u32::MAX)?,
+            beam: words.next("beam", u32::MAX)?,
+            recall_target: f32::from_bits(words.next("recall target", u32::MAX)?),
+            held_out: words.next("held-out rows", rows as u32)?,
+            duplicates: words.next("duplicates", rows as u32)?,
+            entry: words.next("entry", (rows as u32).saturating_sub(1))?,
+            layers: Vec::new(),
+            calibration: Vec::new(),
+        };
+        if dimension == 0 {
+            return Err(words.wrong("dimension", 0, "at least 1"));
+        }
+        let layers = words.next("layer count", MAX_LAYERS as u32)?;
+        let beams = words.next("beam count", MAX_BEAMS as u32)?;
+        description.layers = (0..layers).map(|_| words.next("layer", rows as u32)).collect::<Result<_, _>>()?;
+        description.calibration = (0..beams).map(|_| words.beam()).collect::<Result<_, _>>()?;
+        words.end()?;
+        Ok(description)
+    }
+}
+
+/// Reads little-endian words one after the other.
+struct Words<'a> {
+    file: &'a MappedFile,
+    rest: &'a [u8],
+}
+
+impl Words<'_> {
+    fn wrong(&self, field: &str, found: impl std::fmt::Display, expected: &str) -> IndexError {
+        self.file.damaged(format!("section description, {field}"), found, expected)
+    }
+
+    fn next(&mut self, field: &str, max: u32) -> Result<u32, IndexError> {
+        let Some((word, rest)) = self.rest.split_first_chunk::<4>() else {
+            return Err(self.wrong(field, "the section's end", "a number"));
+        };
+        self.rest = rest;
+        let word = u32::from_le_bytes(*word);
+        if word > max { Err(self.wrong(field, word, &format!("at most {max}"))) } else { Ok(word) }
+    }
+
+    fn beam(&mut self) -> Result<BeamRecall, IndexError> {
+        let beam = self.next("beam", u32::MAX)?;
+        Ok(BeamRecall { beam, recall: f32::from_bits(self.next("recall", u32::MAX)?) })
+    }
+
+    fn end(&self) -> Result<(), IndexError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong("end", format!("{} more bytes", self.rest.len()), "none")) }
+    }
+}

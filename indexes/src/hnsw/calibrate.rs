@@ -1,0 +1,72 @@
+//! Recall per beam, measured on rows that are not in the graph yet.
+
+use rayon::prelude::*;
+
+use super::graph::Graph;
+use crate::build::{BuildSettings, Phase, Progress};
+use crate::description::BeamRecall;
+use crate::error::IndexError;
+use crate::recall;
+use crate::row::RowId;
+use crate::row_set::RowSet;
+use crate::search::{Scratch, Space};
+
+/// Beams that are measured.
+const BEAMS: [u32; 12] = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+/// Neighbors that count.
+const K: usize = 10;
+/// Beam of an index with too few rows to measure anything.
+pub(super) const DEFAULT_BEAM: u32 = 64;
+
+/// Recall@10 of the rows `held_out` against all rows of `inserted`, per beam.
+pub(super) fn calibrate(
+    space: &Space<'_>,
+    graph: &Graph<'_>,
+    inserted: &[u32],
+    held_out: &[u32],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<BeamRecall>, IndexError> {
+    if held_out.is_empty() || inserted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let steps = BEAMS.len() + 1;
+    let report = |done: usize| progress(Progress { phase: Phase::Calibrate, done: done as u64, total: steps as u64 });
+    report(0);
+    let mut admitted = RowSet::new(space.len());
+    inserted.iter().for_each(|&row| {
+        admitted.insert(RowId(row));
+    });
+    let queries: Vec<&[f32]> = held_out.iter().filter_map(|&row| space.rows.get(row)).collect();
+    let truth = recall::exact_rows(space, &queries, K, Some(&admitted));
+    report(1);
+    let measure = |(step, beam): (usize, u32)| {
+        let recall = measure(space, graph, &queries, &truth, beam)?;
+        report(step + 2);
+        Ok(BeamRecall { beam, recall })
+    };
+    BEAMS.into_iter().enumerate().map(measure).collect()
+}
+
+fn measure(
+    space: &Space<'_>,
+    graph: &Graph<'_>,
+    queries: &[&[f32]],
+    truth: &[Vec<u32>],
+    beam: u32,
+) -> Result<f32, IndexError> {
+    let recall_of = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
+        scratch.set_query(query, space.metric)?;
+        graph.walk(space, beam as usize, scratch);
+        let found: Vec<u32> = scratch.pool.iter().map(|(row, _)| row).take(K).collect();
+        Ok(recall::recall(&found, truth))
+    };
+    let recalls: Vec<f64> =
+        queries.par_iter().zip(truth).map_init(Scratch::new, recall_of).collect::<Result<_, IndexError>>()?;
+    Ok((recalls.iter().sum::<f64>() / recalls.len().max(1) as f64) as f32)
+}
+
+/// The smallest beam that reaches the target; the largest if none does.
+pub(super) fn choose_beam(calibration: &[BeamRecall], settings: &BuildSettings) -> u32 {
+    let reached = calibration.iter().find(|entry| entry.recall >= settings.recall_target);
+    reached.or(calibration.last()).map_or(DEFAULT_BEAM, |entry| entry.beam)
+}

@@ -1,0 +1,203 @@
+//! The opened file.
+
+use super::graph::{Effort, Graph};
+use crate::description::Description;
+use crate::error::IndexError;
+use crate::file::{Mapped, MappedFile, tag};
+use crate::flat::StoredVectors;
+use crate::index::{Index, describe};
+use crate::kernel::Kernels;
+use crate::prepare::NO_ROW;
+use crate::row::{Neighbor, RowId};
+use crate::row_set::RowSet;
+use crate::search::{Plan, Report, Request, Scratch, Space, choose_plan};
+
+/// A mapped graph index.
+#[derive(Debug)]
+pub struct HnswIndex {
+    file: MappedFile,
+    description: Description,
+    vectors: StoredVectors,
+    links: Mapped<u32>,
+    layers: Mapped<u32>,
+    next: Option<Mapped<u32>>,
+    kernels: &'static Kernels,
+}
+
+impl HnswIndex {
+    /// Maps the sections and checks their lengths.
+    pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
+        let description = describe(&file)?;
+        let (rows, m) = (description.rows, description.m as usize);
+        let words = description.layers.iter().map(|&count| count as usize * (2 + m)).sum();
+        let next = file.has(tag::DUPLICATES).then(|| file.numbers(tag::DUPLICATES, rows)).transpose()?;
+        Ok(Self {
+            vectors: StoredVectors::map(&file, &description)?,
+            links: file.numbers(tag::LINKS, rows * 2 * m)?,
+            layers: file.numbers(tag::LAYERS, words)?,
+            next,
+            kernels: Kernels::detect()?,
+            description,
+            file,
+        })
+    }
+
+    fn space(&self) -> Space<'_> {
+        Space { rows: self.vectors.rows(), metric: self.description.metric, kernels: self.kernels }
+    }
+
+    fn graph(&self) -> Graph<'_> {
+        Graph {
+            m: self.description.m as usize,
+            links: &self.links,
+            layers: &self.layers,
+            counts: &self.description.layers,
+            entry: self.description.entry,
+            next: self.next.as_deref().unwrap_or(&[]),
+        }
+    }
+
+    /// Answers by walking the graph whatever the number of rows, without the exact fallback: what the build measures.
+    /// For comparisons with other graph libraries; [`Index::search`] is the call for everything else.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn search_graph(
+        &self,
+        query: &[f32],
+        k: usize,
+        beam: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Report, IndexError> {
+        scratch.admit(&self.description, query, &Request { k, ..Request::default() })?;
+        Ok(self.walk(k, beam.max(k).max(1), scratch))
+    }
+
+    fn walk(&self, k: usize, beam: usize, scratch: &mut Scratch) -> Report {
+        let graph = self.graph();
+        let Effort { hops, distances } = graph.walk(&self.space(), beam, scratch);
+        let Scratch { pool, neighbors, .. } = scratch;
+        for (node, distance) in pool.iter() {
+            if neighbors.len() >= k {
+                break;
+            }
+            neighbors.extend(graph.equals(node).map(|row| Neighbor { row, score: -distance }).take(k - neighbors.len()));
+        }
+        neighbors.sort_unstable();
+        Report { plan: Plan::Graph, beam, hops, distances, partial: false }
+    }
+
+    /// Walks with a filter; falls back to the scan when the walk costs more, or finds less than there is.
+    fn walk_filtered(&self, k: usize, beam: usize, filter: &RowSet, scratch: &mut Scratch) -> Report {
+        let (graph, budget) = (self.graph(), filter.count() as u64);
+        let walked = graph.walk_filtered(&self.space(), beam, filter, budget, scratch);
+        let Scratch { top, neighbors, pool: _, .. } = scratch;
+        let Ok(Effort { hops, distances }) = walked else {
+            let spent = walked.unwrap_or_else(|spent| spent);
+            return self.scan(k, Some(filter), spent, scratch);
+        };
+        top.drain_into(neighbors);
+        self.expand_groups(&graph, k, filter, neighbors);
+        Report { plan: Plan::FilteredGraph, beam, hops, distances, partial: false }
+    }
+
+    /// Replaces each node by the admitted rows with its vector, at most `k` in all.
+    fn expand_groups(&self, graph: &Graph<'_>, k: usize, filter: &RowSet, neighbors: &mut Vec<Neighbor>) {
+        if self.next.is_some() {
+            let nodes = neighbors.len();
+            for position in 0..nodes {
+                let Neighbor { row, score } = neighbors[position];
+                let found = neighbors.len() - nodes;
+                let equal = graph.equals(row.0).filter(|&row| filter.contains(row));
+                neighbors.extend(equal.take(k - found.min(k)).map(|row| Neighbor { row, score }));
+            }
+            neighbors.drain(..nodes);
+            neighbors.sort_unstable();
+        }
+        neighbors.truncate(k);
+    }
+
+    fn scan(&self, k: usize, filter: Option<&RowSet>, spent: Effort, scratch: &mut Scratch) -> Report {
+        let distances = spent.distances + scratch.scan(&self.space(), k, filter);
+        Report { plan: Plan::Exact, beam: 0, hops: spent.hops, distances, partial: false }
+    }
+
+    /// Checks what the checksums cannot: finite rows, links that lead to rows and layers.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        self.vectors.verify(&self.file)?;
+        let graph = self.graph();
+        check_lists(&self.file, "links", &self.links, 2 * graph.m, self.description.rows)?;
+        let mut below = None;
+        let layers: Vec<_> = graph.upper().collect();
+        for layer in layers.iter().rev() {
+            let ascending = layer.rows.is_sorted_by(|a, b| a < b);
+            let in_range = layer.rows.last().is_none_or(|&row| (row as usize) < self.description.rows);
+            let of = |&down: &u32| below.map_or(Some(down), |below: &[u32]| below.get(down as usize).copied());
+            let leads_down = layer.down.iter().map(of).eq(layer.rows.iter().copied().map(Some));
+            if !(ascending && in_range && leads_down) || layer.rows.is_empty() {
+                return Err(self.file.damaged("section layers", "misplaced nodes", "each on the layer below too"));
+            }
+            check_lists(&self.file, "layers", layer.links, graph.m, layer.rows.len())?;
+            below = Some(layer.rows);
+        }
+        self.verify_duplicates()
+    }
+
+    fn verify_duplicates(&self) -> Result<(), IndexError> {
+        let next = self.next.as_deref().unwrap_or(&[]);
+        let forward = |(row, &later): (usize, &u32)| later == NO_ROW || (later as usize > row && (later as usize) < next.len());
+        match next.iter().enumerate().all(forward) {
+            true => Ok(()),
+            false => Err(self.file.damaged("section duplicates", "a chain that does not ascend", "later rows")),
+        }
+    }
+}
+
+/// Every list holds places below `len`, then nothing but [`NO_ROW`].
+fn check_lists(file: &MappedFile, name: &str, links: &[u32], width: usize, len: usize) -> Result<(), IndexError> {
+    let whole = |list: &[u32]| {
+        let used = list.iter().take_while(|&&link| (link as usize) < len).count();
+        list[used..].iter().all(|&link| link == NO_ROW)
+    };
+    match links.chunks(width.max(1)).position(|list| !whole(list)) {
+        Some(node) => Err(file.damaged(format!("section {name}, list {node}"), "a link to nowhere", "links to nodes")),
+        None => Ok(()),
+    }
+}
+
+impl Index for HnswIndex {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn bytes(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn vector(&self, row: RowId) -> Option<&[f32]> {
+        self.vectors.get(row)
+    }
+
+    fn search(&self, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Result<Report, IndexError> {
+        scratch.admit(&self.description, query, request)?;
+        let rows = self.description.rows;
+        let k = request.k.min(rows);
+        let beam = request.beam.unwrap_or(self.description.beam as usize).max(k).clamp(1, rows.max(1));
+        let filter = request.filter.filter(|filter| filter.count() < rows);
+        let matches = filter.map_or(rows, RowSet::count);
+        let plan = match request.exact {
+            true => Plan::Exact,
+            false => choose_plan(matches, rows, beam, 2 * self.description.m as usize),
+        };
+        let report = match (plan, filter) {
+            (Plan::Exact, _) => self.scan(k, filter, Effort::default(), scratch),
+            (_, None) => self.walk(k, beam, scratch),
+            (_, Some(filter)) => self.walk_filtered(k, beam, filter, scratch),
+        };
+        if scratch.neighbors.len() >= k.min(matches) {
+            return Ok(report);
+        }
+        let spent = Effort { hops: report.hops, distances: report.distances };
+        Ok(self.scan(k, filter, spent, scratch))
+    }
+}

@@ -1,0 +1,150 @@
+//! The trait every kind of index answers through, and opening a file of whichever kind.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::description::Description;
+use crate::error::IndexError;
+use crate::file::{MappedFile, tag};
+use crate::flat::FlatIndex;
+use crate::hnsw::HnswIndex;
+use crate::metric::Metric;
+use crate::row::RowId;
+use crate::search::{Report, Request, Scratch};
+
+/// Kinds of index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Every row is compared; always exact.
+    Flat,
+    /// A hierarchical navigable small world graph (Malkov and Yashunin, arXiv 1603.09320) over f32 rows.
+    Hnsw,
+}
+
+impl Kind {
+    /// All kinds, in the order of their file codes.
+    pub const ALL: [Self; 2] = [Self::Flat, Self::Hnsw];
+
+    /// The name used in settings and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Hnsw => "hnsw",
+        }
+    }
+
+    /// The number that stands for this kind in an index file.
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            Self::Flat => 1,
+            Self::Hnsw => 2,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = IndexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| IndexError::Setting {
+            name: "kind",
+            found: text.to_owned(),
+            expected: Self::ALL.map(Self::name).join(" or "),
+        })
+    }
+}
+
+/// An opened index. Shared between threads; each thread brings its own [`Scratch`].
+pub trait Index: Send + Sync + fmt::Debug {
+    /// What the file says about itself.
+    fn description(&self) -> &Description;
+
+    /// Bytes of the index file.
+    fn bytes(&self) -> u64;
+
+    /// One vector as it is stored (metric cosine: normalized); `None` past the last row.
+    fn vector(&self, row: RowId) -> Option<&[f32]>;
+
+    /// Finds the rows nearest to `query`; the answer is in [`Scratch::neighbors`], best first. It holds
+    /// `min(k, rows admitted by the filter)` rows, never fewer.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`], [`IndexError::NotFinite`], [`IndexError::ZeroVector`] or [`IndexError::TooLong`] for a
+    /// query that cannot be compared; [`IndexError::FilterLength`] for a filter made for another index. The scratch
+    /// then holds no neighbors.
+    fn search(&self, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Result<Report, IndexError>;
+
+    /// Kind of index.
+    fn kind(&self) -> Kind {
+        self.description().kind
+    }
+
+    /// How vectors are compared.
+    fn metric(&self) -> Metric {
+        self.description().metric
+    }
+
+    /// Values per vector.
+    fn dimension(&self) -> usize {
+        self.description().dimension
+    }
+
+    /// Number of rows.
+    fn len(&self) -> usize {
+        self.description().rows
+    }
+
+    /// Whether there are no rows.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Maps an index file. Cheap whatever its size: the header, the section table and the description are checked, rows
+/// are not touched.
+///
+/// # Errors
+/// [`IndexError::Io`] if it cannot be read; [`IndexError::NotAnIndex`], [`IndexError::Version`] or
+/// [`IndexError::Damaged`] if it is not a whole index file of this format version.
+pub fn open(path: &Path) -> Result<Box<dyn Index>, IndexError> {
+    let file = MappedFile::open(path)?;
+    Ok(match kind_of(&file)? {
+        Kind::Flat => Box::new(FlatIndex::from_file(file)?),
+        Kind::Hnsw => Box::new(HnswIndex::from_file(file)?),
+    })
+}
+
+/// Reads every byte of an index file: all checksums, links that lead to rows, finite vectors.
+///
+/// # Errors
+/// As [`open`], and [`IndexError::Damaged`] for what only a full reading finds.
+pub fn verify(path: &Path) -> Result<(), IndexError> {
+    let file = MappedFile::open(path)?;
+    file.verify()?;
+    match kind_of(&file)? {
+        Kind::Flat => FlatIndex::from_file(file)?.verify(),
+        Kind::Hnsw => HnswIndex::from_file(file)?.verify(),
+    }
+}
+
+fn kind_of(file: &MappedFile) -> Result<Kind, IndexError> {
+    let code = file.kind();
+    let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code);
+    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat) or 2 (hnsw)"))
+}
+
+/// Reads and checks the description section.
+pub(crate) fn describe(file: &MappedFile) -> Result<Description, IndexError> {
+    Description::decode(kind_of(file)?, file, file.checked_bytes(tag::DESCRIPTION)?)
+}

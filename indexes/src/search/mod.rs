@@ -1,0 +1,67 @@
+//! What is asked, how it is answered, and the memory that answering reuses.
+
+mod exact;
+mod plan;
+mod pool;
+mod scratch;
+mod space;
+mod top;
+mod visited;
+
+use serde::Serialize;
+
+pub(crate) use exact::{Batch, scan};
+pub(crate) use plan::choose_plan;
+pub(crate) use pool::Pool;
+pub use scratch::Scratch;
+pub(crate) use space::Space;
+pub(crate) use top::Top;
+pub(crate) use visited::Visited;
+
+use crate::row_set::RowSet;
+
+/// One question to an index.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// How many rows to find. More than there are is fine, and so is 0.
+    pub k: usize,
+    /// Candidates kept during the walk; `None` is the beam chosen at build. Never below `k`.
+    pub beam: Option<usize>,
+    /// Only these rows may be found.
+    pub filter: Option<&'a RowSet>,
+    /// Compare with every admissible row.
+    pub exact: bool,
+}
+
+impl Default for Request<'_> {
+    fn default() -> Self {
+        Self { k: 10, beam: None, filter: None, exact: false }
+    }
+}
+
+/// How a question was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// Every admissible row was compared; the answer is exact.
+    Exact,
+    /// A walk of the graph.
+    Graph,
+    /// A walk over all nodes that admits only those that pass the filter.
+    FilteredGraph,
+}
+
+/// What answering took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// How it was answered in the end.
+    pub plan: Plan,
+    /// Candidates kept during the walk; 0 if there was none.
+    pub beam: usize,
+    /// Nodes whose links were followed at level 0.
+    pub hops: u32,
+    /// Distances computed.
+    pub distances: u64,
+    /// Whether a limit cut the search short, so that rows may be missing. No kind does so yet.
+    pub partial: bool,
+}
