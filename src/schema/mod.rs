@@ -1,8 +1,28 @@
 //! What a collection's items look like: which field is the id, which are embedded, which can be filtered.
+//!
+//! A [`Schema`] comes from `alike.toml`, from flags ([`from_flags`]) or from a look at the file ([`infer`]). Its work
+//! is [`Schema::item`]: one catalog row in, one [`Item`] out, or the reason why the row can't be used.
+//!
+//! This module knows nothing of vectors' dimensions, duplicate ids, models or files other than the catalog: the build
+//! checks what takes more than one row.
 
+mod check;
+mod coerce;
+mod error;
+mod flags;
+mod guess;
+mod infer;
 mod item;
+mod row;
+mod survey;
+mod timestamp;
 
+pub use error::SchemaError;
+pub use flags::from_flags;
+pub use infer::{InferOptions, Inferred, infer};
 pub use item::{FieldValues, Item};
+pub use row::MAX_ID_BYTES;
+pub use timestamp::parse_timestamp;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +68,38 @@ pub enum FieldType {
     Number,
     /// `true` or `false`.
     Boolean,
-    /// RFC 3339 text, a date (`2026-11-20`), or integer milliseconds since the Unix epoch.
+    /// RFC 3339 text, a date (`2026-11-20`), or integer milliseconds since the Unix epoch. A date alone is its midnight,
+    /// and a time without an offset is read as UTC.
     Timestamp,
 }
+
+impl FieldType {
+    /// The type's name, as `alike.toml` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Keyword => "keyword",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Timestamp => "timestamp",
+        }
+    }
+}
+
+impl std::fmt::Display for FieldType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Schema {
+    /// The filterable fields by name, in the order of [`Item::values`].
+    pub fn filters(&self) -> impl Iterator<Item = (&str, FieldType)> {
+        let filters = self.fields.iter().filter(|(_, field)| field.filter);
+        filters.map(|(name, field)| (name.as_str(), field.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests;
