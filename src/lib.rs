@@ -1,10 +1,11 @@
 //! **Alike**: semantic search and recommendations from one service.
 //!
 //! The flow, in the order of the modules below: a catalog file is read row by row ([`catalog`]), checked against a
-//! [`schema`], encoded and frozen into an immutable memory-mapped [`snapshot`]; the [`engine`] answers search and
+//! [`schema`], encoded and frozen ([`build`]) into an immutable memory-mapped [`snapshot`]; the [`engine`] answers search and
 //! recommendation calls from one view of it; [`signals`] learns trending items from events; [`http`] and [`cli`] are
 //! the two doors. Dependencies point one way: `http` and `cli` → `engine` → `snapshot`, never backwards.
 
+pub mod build;
 pub mod catalog;
 pub mod cli;
 pub mod config;

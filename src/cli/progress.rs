@@ -8,55 +8,58 @@ use std::time::{Duration, Instant};
 /// How often a plain line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Progress of one phase on standard error.
+/// Progress of one phase on standard error; its clock starts with the first update.
 pub(super) struct Progress {
     phase: &'static str,
     unit: &'static str,
-    start: Instant,
-    bar: Option<ProgressBar>,
-    plain: Mutex<Plain>,
+    state: Mutex<Option<State>>,
 }
 
-struct Plain {
-    last: Instant,
+struct State {
+    start: Instant,
+    bar: Option<ProgressBar>,
+    last_line: Instant,
     count: u64,
 }
 
 impl Progress {
     /// A phase that counts `unit`s.
-    pub(super) fn start(phase: &'static str, unit: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| bar(phase, unit));
-        let start = Instant::now();
-        Self { phase, unit, start, bar, plain: Mutex::new(Plain { last: start, count: 0 }) }
+    pub(super) fn new(phase: &'static str, unit: &'static str) -> Self {
+        Self { phase, unit, state: Mutex::new(None) }
     }
 
     /// `count` units are done, which is `share` (0 to 1) of the phase.
     pub(super) fn update(&self, count: u64, share: f64) {
-        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
-        plain.count = count;
-        if let Some(bar) = &self.bar {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = state.get_or_insert_with(|| State {
+            start: Instant::now(),
+            bar: std::io::stderr().is_terminal().then(|| bar(self.phase, self.unit)),
+            last_line: Instant::now(),
+            count: 0,
+        });
+        state.count = count;
+        let elapsed = state.start.elapsed().as_secs_f64();
+        if let Some(bar) = &state.bar {
             bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
-            bar.set_message(self.line(count, share));
-        } else if plain.last.elapsed() >= LINE_INTERVAL {
-            plain.last = Instant::now();
-            say(&format!("{}: {}", self.phase, self.line(count, share)));
+            bar.set_message(self.line(elapsed, count, share));
+        } else if state.last_line.elapsed() >= LINE_INTERVAL {
+            state.last_line = Instant::now();
+            say(&format!("{}: {}", self.phase, self.line(elapsed, count, share)));
         }
     }
 
-    /// The phase is over; returns its seconds.
-    pub(super) fn finish(self) -> f64 {
-        let seconds = self.start.elapsed().as_secs_f64();
-        let count = self.plain.lock().unwrap_or_else(PoisonError::into_inner).count;
-        if let Some(bar) = &self.bar {
+    /// The phase is over; says what it came to.
+    pub(super) fn finish(&self) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(state) = state else { return };
+        if let Some(bar) = &state.bar {
             bar.finish_and_clear();
         }
-        let rate = rate(count as f64 / seconds.max(1e-9));
-        say(&format!("{}: {} {} in {seconds:.1} s ({rate}/s)", self.phase, grouped(count), self.unit));
-        seconds
+        let seconds = state.start.elapsed().as_secs_f64();
+        say(&format!("{}: {} {} in {seconds:.1} s", self.phase, grouped(state.count), self.unit));
     }
 
-    fn line(&self, count: u64, share: f64) -> String {
-        let elapsed = self.start.elapsed().as_secs_f64();
+    fn line(&self, elapsed: f64, count: u64, share: f64) -> String {
         let left = if share > 0.0 { elapsed * (1.0 - share) / share } else { f64::INFINITY };
         let left = if left.is_finite() { duration(left) } else { "?".to_owned() };
         let rate = rate(count as f64 / elapsed.max(1e-9));

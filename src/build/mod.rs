@@ -1,0 +1,121 @@
+//! The offline path: catalog → items → vectors → index → published snapshot.
+//!
+//! Everything happens in a staging directory; what was published before is untouched until the pointer moves at the
+//! very end. A build that dies at any moment leaves nothing but a staging directory, which the next one removes.
+
+mod error;
+mod rows;
+mod vectors;
+
+pub use error::BuildError;
+
+use crate::catalog::{self, RowError};
+use crate::engine::ModelPlace;
+use crate::schema::Schema;
+use crate::snapshot::{BuildFacts, Collection, Made, Manifest, RecallPoint, SnapshotWriter, Verify};
+use alike_indexes::{BuildReport, BuildSettings, Phase};
+use rows::Rows;
+use std::path::PathBuf;
+use std::time::Instant;
+use vectors::Vectors;
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The catalog file.
+    pub input: PathBuf,
+    /// The schema of its items.
+    pub schema: Schema,
+    /// The index to build.
+    pub index: BuildSettings,
+    /// Where the model is, if the schema embeds.
+    pub models: ModelPlace,
+    /// What becomes of a build with a row that can't be used.
+    pub on_error: OnError,
+}
+
+/// What becomes of a build with a row that can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnError {
+    /// Stop with an error and publish nothing
+    Fail,
+    /// Leave the row out, report it, and go on
+    Skip,
+}
+
+/// Hears how a build gets on.
+pub trait Watcher: Sync {
+    /// The model that encodes is loaded.
+    fn model(&self, name: &str);
+    /// `items` are encoded and stored, which is `share` (0 to 1) of the catalog.
+    fn encoded(&self, items: u64, share: f64);
+    /// All of the catalog is encoded and stored.
+    fn encoding_done(&self);
+    /// `done` of `total` steps of a phase of the index build are done.
+    fn indexed(&self, phase: Phase, done: u64, total: u64);
+    /// The index is built.
+    fn indexing_done(&self);
+    /// A row was left out, the `count`th.
+    fn skipped(&self, error: &RowError, count: u64);
+}
+
+/// What was published.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Builds a snapshot of `collection` and publishes it.
+///
+/// # Errors
+/// [`BuildError`]; then nothing was published and what was published before still is.
+pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> Result<Published, BuildError> {
+    let reader = catalog::open(&order.input)?;
+    let _lock = collection.lock_for_build()?;
+    let vectors = Vectors::open(&order.schema, &order.models)?;
+    if let Some(model) = vectors.model() {
+        watcher.model(&model.to_string());
+    }
+    let mut writer = SnapshotWriter::new(collection, &order.schema)?;
+    let start = Instant::now();
+    let mut rows = Rows::new(order, &vectors, watcher);
+    rows.store_all(reader, &mut writer)?;
+    let encode_seconds = start.elapsed().as_secs_f64();
+    watcher.encoding_done();
+    let report =
+        writer.build_index(&order.index, &|step| watcher.indexed(step.phase, step.done, step.total))?;
+    watcher.indexing_done();
+    let made = Made {
+        schema: order.schema.clone(),
+        model: vectors.model(),
+        metric: order.index.metric,
+        dimension: vectors.dimension().or(rows.dimension()).unwrap_or(0),
+        index: order.index.kind,
+        document_fields: rows.field_names(),
+    };
+    let facts = facts(order, &rows, &report, encode_seconds);
+    let snapshot = writer.publish(collection, Manifest::new(collection.name(), made, facts))?;
+    let opened = collection.open_current(Verify::Full)?;
+    Ok(Published { snapshot, manifest: opened.manifest().clone() })
+}
+
+fn facts(order: &Order, rows: &Rows<'_>, report: &BuildReport, encode_seconds: f64) -> BuildFacts {
+    let measured = report.calibration.iter();
+    BuildFacts {
+        input: order.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        rows_read: rows.read(),
+        rows_rejected: rows.rejected(),
+        m: order.index.m as u64,
+        ef_construction: order.index.ef_construction as u64,
+        held_out: report.held_out as u64,
+        recall: measured.map(|at| RecallPoint { beam: at.beam.into(), recall: at.recall }).collect(),
+        recall_target: order.index.recall_target,
+        beam: report.beam as u64,
+        recall_at_10: report.recall,
+        encode_seconds,
+        index_seconds: report.seconds,
+    }
+}
