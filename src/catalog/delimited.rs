@@ -14,11 +14,13 @@ use super::lines::{Line, Lines};
 use super::{CatalogError, Kind, ReadError, Row};
 use csv::StringRecord;
 use serde_json::{Map, Value};
+use std::io::{Cursor, SeekFrom};
 
 /// Rows of a CSV or TSV file.
 pub(super) struct Delimited {
     lines: Lines,
     dialect: Dialect,
+    splitter: Splitter,
     columns: Vec<String>,
     buffer: Vec<u8>,
 }
@@ -42,9 +44,11 @@ impl Delimited {
                 quoting: true,
             },
         };
+        let splitter = Splitter::new(dialect);
         let mut rows = Self {
             lines,
             dialect,
+            splitter,
             columns: Vec::new(),
             buffer: Vec::new(),
         };
@@ -107,8 +111,8 @@ impl Delimited {
             return Err(ReadError::row(line, not_utf8(&self.buffer, &error)));
         }
         let record = self
-            .dialect
-            .split(&self.buffer)
+            .splitter
+            .split(&mut self.buffer)
             .map_err(|reason| ReadError::row(line, reason))?;
         Ok(Some((line, record)))
     }
@@ -119,7 +123,7 @@ impl Delimited {
             self.buffer.clear();
             match self.lines.read(&mut self.buffer)? {
                 Line::End => return Ok(None),
-                Line::TooLong => return Err(ReadError::row(self.lines.number(), too_long())),
+                Line::TooLong => return Err(self.too_long()),
                 Line::Read if is_blank(&self.buffer) => {}
                 Line::Read => break,
             }
@@ -136,12 +140,26 @@ impl Delimited {
         Ok(Some(line))
     }
 
+    /// Where cells can be quoted, a line that isn't read to its end leaves open whether the next one starts a row.
+    fn too_long(&self) -> ReadError {
+        let line = self.lines.number();
+        if self.dialect.quoting {
+            self.broken(line, too_long()).into()
+        } else {
+            ReadError::row(line, too_long())
+        }
+    }
+
     fn unclosed(&self, line: u64) -> CatalogError {
         let reason = "a quote is opened in this row and never closed (double a quote that is part of a cell)";
+        self.broken(line, reason.to_owned())
+    }
+
+    fn broken(&self, line: u64, reason: String) -> CatalogError {
         CatalogError::Structure {
             path: self.lines.path().to_owned(),
             line,
-            reason: reason.to_owned(),
+            reason,
         }
     }
 
@@ -162,31 +180,43 @@ impl Iterator for Delimited {
     }
 }
 
-impl Dialect {
-    /// Takes one row's bytes apart.
-    fn split(self, row: &[u8]) -> Result<StringRecord, String> {
-        let mut reader = csv::ReaderBuilder::new()
+/// Takes single rows apart with one `csv` reader, which is costly to make and cheap to set back.
+struct Splitter {
+    reader: csv::Reader<Cursor<Vec<u8>>>,
+}
+
+impl Splitter {
+    fn new(dialect: Dialect) -> Self {
+        let mut builder = csv::ReaderBuilder::new();
+        builder
             .has_headers(false)
             .flexible(true)
-            .delimiter(self.delimiter)
-            .quoting(self.quoting)
-            .buffer_capacity(row.len().max(1))
-            .from_reader(row);
-        let mut record = StringRecord::new();
-        reader
-            .read_record(&mut record)
-            .map_err(|error| error.to_string())?;
-        let consumed = reader.position().byte();
-        let rest = usize::try_from(consumed)
-            .ok()
-            .and_then(|at| row.get(at..))
-            .unwrap_or_default();
-        if is_blank(rest) {
-            return Ok(record);
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.quoting);
+        Self {
+            reader: builder.from_reader(Cursor::default()),
         }
-        Err("a carriage return without a line feed inside the row: quote the cell, or save the file with LF or CRLF \
-             line ends"
-            .to_owned())
+    }
+
+    /// `row` is lent to the reader and comes back as it was.
+    fn split(&mut self, row: &mut Vec<u8>) -> Result<StringRecord, String> {
+        std::mem::swap(self.reader.get_mut().get_mut(), row);
+        let record = self.read();
+        let used = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        std::mem::swap(self.reader.get_mut().get_mut(), row);
+        if !row.get(used..).is_some_and(is_blank) {
+            let reason = "a carriage return without a line feed inside the row: quote the cell, or save the file with \
+                          LF or CRLF line ends";
+            return Err(reason.to_owned());
+        }
+        record.map_err(|error| error.to_string())
+    }
+
+    fn read(&mut self) -> csv::Result<StringRecord> {
+        self.reader.seek_raw(SeekFrom::Start(0), csv::Position::new())?;
+        let mut record = StringRecord::new();
+        self.reader.read_record(&mut record)?;
+        Ok(record)
     }
 }
 

@@ -1,4 +1,6 @@
 //! What can be wrong with a catalog file.
+//!
+//! Each message is complete by itself: a cause is part of it, not a further link of an error chain.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,7 @@ pub enum CatalogError {
         found: &'static str,
     },
     /// Compressed data ends early or is damaged.
-    #[error("{}: the {compression} data is damaged or cut short after {bytes} of {total} bytes: {source}", path.display())]
+    #[error("{}: the {compression} data is damaged or cut short after {bytes} of {total} bytes: {cause}", path.display())]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -59,25 +61,25 @@ pub enum CatalogError {
         /// The file's size.
         total: u64,
         /// The decoder's complaint.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Reading failed.
-    #[error("{}: can't be read: {source}", path.display())]
+    #[error("{}: can't be read: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// The operating system's complaint.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A compressed Parquet file could not be unpacked into the folder for temporary files.
-    #[error("{}: can't be unpacked into {}: {source}; free space there or set TMPDIR", path.display(), folder.display())]
+    #[error("{}: can't be unpacked into {}: {cause}; free space there or set TMPDIR", path.display(), folder.display())]
     Unpack {
         /// The file.
         path: PathBuf,
         /// The folder for temporary files.
         folder: PathBuf,
         /// The operating system's complaint.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A CSV or TSV header that names no columns, or two of them alike.
     #[error("{}: line {line}: the header {reason}", path.display())]
@@ -111,12 +113,12 @@ pub enum CatalogError {
 
 impl CatalogError {
     /// Sorts an operating-system error by what it means for the file.
-    pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
+    pub(super) fn from_io(path: &Path, cause: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
+        match cause.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path },
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { path },
-            _ => Self::Io { path, source },
+            _ => Self::Io { path, cause },
         }
     }
 }

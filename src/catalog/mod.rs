@@ -9,7 +9,7 @@
 //! fail a whole batch on one bad row and can't say which line it was, and "line 4,711 is wrong, the rest is fine" is
 //! what the owner of a catalog needs to hear. Parquet has no lines and no bad rows of that sort: it is read through
 //! Arrow, and its values turn into the same JSON values as the other formats', so that nothing after this module
-//! knows which format a row came from. What that conversion does is written in [`arrow_values`].
+//! knows which format a row came from. What that conversion does is written in `arrow_values.rs`.
 //!
 //! This module knows nothing of schemas: a CSV cell is a string (an empty one `null`), and the [`crate::schema`] makes
 //! numbers of it.

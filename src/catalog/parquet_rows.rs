@@ -131,3 +131,17 @@ fn failure(path: &Path, reason: String) -> CatalogError {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::guarded;
+    use std::path::Path;
+
+    #[test]
+    fn a_panic_of_the_decoder_is_an_error_that_names_the_file() {
+        let nothing: &[u8] = &[];
+        let step = || Ok::<u8, String>(nothing[std::hint::black_box(0)]);
+        let error = guarded(Path::new("a.parquet"), step).unwrap_err().to_string();
+        assert_eq!(error, "a.parquet: can't be read as Parquet: its data is damaged");
+    }
+}

@@ -76,7 +76,7 @@ impl Source {
         };
         let reader: Box<dyn BufRead + Send> = match decoder(counted, format.compression) {
             Ok(decoder) => Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder)),
-            Err(source) => return Err(CatalogError::from_io(path, source)),
+            Err(cause) => return Err(CatalogError::from_io(path, cause)),
         };
         let mut source = Self {
             path: path.to_owned(),
@@ -106,7 +106,7 @@ impl Source {
         // The buffer is filled: this second call gives the same bytes and exists to end the borrow above.
         self.reader
             .fill_buf()
-            .map_err(|source| CatalogError::from_io(&self.path, source))
+            .map_err(|cause| CatalogError::from_io(&self.path, cause))
     }
 
     /// Marks `count` bytes of [`Source::head`] as used.
@@ -131,14 +131,14 @@ impl Source {
         skipped.map(drop).map_err(|error| self.failure(error))
     }
 
-    fn failure(&self, source: io::Error) -> CatalogError {
-        failure(&self.path, self.compression, &self.position, source)
+    fn failure(&self, cause: io::Error) -> CatalogError {
+        failure(&self.path, self.compression, &self.position, cause)
     }
 }
 
 /// Opens a regular file; gives it with its size.
 pub(super) fn open_file(path: &Path) -> Result<(File, u64), CatalogError> {
-    let metadata = std::fs::metadata(path).map_err(|source| CatalogError::from_io(path, source))?;
+    let metadata = std::fs::metadata(path).map_err(|cause| CatalogError::from_io(path, cause))?;
     if !metadata.is_file() {
         let found = if metadata.is_dir() {
             "a directory"
@@ -150,7 +150,7 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), CatalogError> {
             found,
         });
     }
-    let file = File::open(path).map_err(|source| CatalogError::from_io(path, source))?;
+    let file = File::open(path).map_err(|cause| CatalogError::from_io(path, cause))?;
     Ok((file, metadata.len()))
 }
 
@@ -167,7 +167,7 @@ pub(super) fn seekable(path: &Path, mut file: File, format: Format) -> Result<Op
     let mut head = [0; 8];
     let count = unpacked
         .read(&mut head)
-        .map_err(|source| unpack_failure(path, source))?;
+        .map_err(|cause| unpack_failure(path, cause))?;
     if count == 0 {
         return Ok(None);
     }
@@ -185,8 +185,8 @@ fn unpack(
         file,
         position: position.clone(),
     };
-    let mut decoder = decoder(counted, compression).map_err(|source| CatalogError::from_io(path, source))?;
-    let mut unpacked = tempfile::tempfile().map_err(|source| unpack_failure(path, source))?;
+    let mut decoder = decoder(counted, compression).map_err(|cause| CatalogError::from_io(path, cause))?;
+    let mut unpacked = tempfile::tempfile().map_err(|cause| unpack_failure(path, cause))?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = match decoder.read(&mut buffer) {
@@ -197,17 +197,17 @@ fn unpack(
         };
         unpacked
             .write_all(&buffer[..count])
-            .map_err(|source| unpack_failure(path, source))?;
+            .map_err(|cause| unpack_failure(path, cause))?;
     }
-    unpacked.rewind().map_err(|source| unpack_failure(path, source))?;
+    unpacked.rewind().map_err(|cause| unpack_failure(path, cause))?;
     Ok(unpacked)
 }
 
-fn unpack_failure(path: &Path, source: io::Error) -> CatalogError {
+fn unpack_failure(path: &Path, cause: io::Error) -> CatalogError {
     CatalogError::Unpack {
         path: path.to_owned(),
         folder: std::env::temp_dir(),
-        source,
+        cause,
     }
 }
 
@@ -217,7 +217,7 @@ fn check_head(path: &Path, file: &mut File, format: Format) -> Result<(), Catalo
         .take(512)
         .read_to_end(&mut head)
         .and_then(|_| file.rewind());
-    read.map_err(|source| CatalogError::from_io(path, source))?;
+    read.map_err(|cause| CatalogError::from_io(path, cause))?;
     format.check_stored(path, &head)
 }
 
@@ -229,16 +229,16 @@ fn decoder(counted: Counted, compression: Compression) -> io::Result<Box<dyn Rea
     })
 }
 
-fn failure(path: &Path, compression: Compression, position: &Position, source: io::Error) -> CatalogError {
+fn failure(path: &Path, compression: Compression, position: &Position, cause: io::Error) -> CatalogError {
     let path = path.to_owned();
     match compression {
-        Compression::None => CatalogError::from_io(&path, source),
+        Compression::None => CatalogError::from_io(&path, cause),
         _ => CatalogError::Compressed {
             path,
             compression: compression.name(),
             bytes: position.read(),
             total: position.total(),
-            source,
+            cause,
         },
     }
 }

@@ -74,6 +74,7 @@ fn is_nothing(value: &Value) -> bool {
 fn keyword(kind: FieldType, value: &mut Value) -> Result<String, String> {
     match value {
         Value::String(text) => return Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) if kind == FieldType::Text => return Ok(value.to_string()),
         Value::Number(_) | Value::Bool(_) => *value = Value::String(value.to_string()),
         _ => return Err(mismatch(kind, value)),
     }

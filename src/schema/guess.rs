@@ -1,4 +1,4 @@
-//! The rules of thumb behind [`super::infer`].
+//! The rules of thumb behind [`super::infer()`].
 
 use super::survey::{Class, Column, Survey};
 use super::{Field, FieldType};

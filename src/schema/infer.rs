@@ -2,7 +2,7 @@
 
 use super::check::known;
 use super::guess;
-use super::survey::{Column, SAMPLE_ROWS, Survey};
+use super::survey::{Column, MOST_DISTINCT, SAMPLE_ROWS, Survey};
 use super::{Field, FieldType, Schema, SchemaError};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct InferOptions {
     /// The id field; guessed if not given.
     pub id: Option<String>,
-    /// Rows to look at.
+    /// Rows to look at, 20,000 at most.
     pub rows: u64,
 }
 
@@ -44,7 +44,7 @@ pub struct Inferred {
 /// `options.id` that no row has; whatever reading reports.
 pub fn infer(path: &Path, options: &InferOptions) -> Result<Inferred, SchemaError> {
     let wanted: Vec<&str> = options.id.as_deref().into_iter().collect();
-    let survey = Survey::take(path, &wanted, options.rows.max(1))?;
+    let survey = Survey::take(path, &wanted, options.rows.clamp(1, MOST_DISTINCT))?;
     if survey.rows == 0 {
         return Err(SchemaError::NoRows {
             path: path.to_owned(),

@@ -12,10 +12,10 @@ use std::path::Path;
 pub(super) const SAMPLE_ROWS: u64 = 10_000;
 
 /// Fields that are followed; a file with more (data as keys) has its later ones ignored.
-const MOST_FIELDS: usize = 2_048;
+const MOST_FIELDS: usize = 1_024;
 
-/// Different values that are counted per field.
-const MOST_DISTINCT: usize = 100_000;
+/// Different values that are counted per field; more rows than this can't be told to have different ids.
+pub(super) const MOST_DISTINCT: u64 = 20_000;
 
 /// A text longer than this many characters is long.
 const SHORT_CHARS: usize = 60;
@@ -186,7 +186,7 @@ impl Column {
             tally.first_line = line;
         }
         tally.count += 1;
-        if self.distinct.len() < MOST_DISTINCT {
+        if self.distinct() < MOST_DISTINCT {
             self.distinct.insert(hasher.hash_one(value));
         }
         true

@@ -128,10 +128,17 @@ fn rows_beyond_the_limit() {
     assert!(outcome.bad[0].1.contains("longer than 16 MiB"));
     let outcome = read_bytes("a.json", format!("[{{\"id\":\"{long}\"}},\n{{\"id\":2}}]"));
     assert_eq!((outcome.rows.len(), outcome.bad[0].0), (1, 1));
-    let outcome = read_bytes("a.csv", format!("id\n{long}{long}\n2\n"));
+    let outcome = read_bytes("a.tsv", format!("id\n{long}{long}\n2\n"));
     assert_eq!((outcome.rows.len(), outcome.bad[0].0), (1, 2));
-    let outcome = read_bytes("a.csv", format!("id\n\"{long}\n{long}\"\n"));
-    assert!(outcome.fatal.unwrap().contains("never closed"));
+    let outcome = read_bytes("a.csv", format!("id\n1\n{long}{long}\n2\n"));
+    assert!(outcome.fatal.unwrap().contains("line 3: longer than 16 MiB"));
+    let outcome = read_bytes("a.csv", format!("id\n\"x\n{long}\"\n"));
+    assert!(
+        outcome
+            .fatal
+            .unwrap()
+            .contains("line 2: a quote is opened in this row and never closed")
+    );
 }
 
 #[test]

@@ -282,7 +282,13 @@ fn real_products() {
     let filter = names("price,category,brand,rating");
     let schema = from_flags(&path, "id", &names("title,brand,color"), &filter, None).unwrap();
     let rows = catalog::open(&path).unwrap();
-    assert_eq!(rows.map(|row| schema.item(row.unwrap()).unwrap()).count(), 6_764);
+    let items: Vec<_> = rows.map(|row| schema.item(row.unwrap()).unwrap()).collect();
+    assert_eq!(items.len(), 6_764);
+    assert!(
+        items
+            .iter()
+            .all(|item| !item.text.is_empty() && item.values.len() == 4)
+    );
 }
 
 #[test]

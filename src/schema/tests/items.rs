@@ -184,9 +184,9 @@ fn the_document_has_the_declared_types_and_all_the_payload() {
         ("b", FieldType::Boolean),
         ("k", FieldType::Keyword),
     ];
-    let row = json!({"id": 5, "t": "x", "n": "12.50", "b": "True", "k": 7, "free": {"a": [1]}, "code": "007", "none": null});
+    let row = json!({"id": 5, "t": 1999, "n": "12.50", "b": "True", "k": 7, "free": {"a": [1]}, "code": "007", "none": null});
     let document = item(&schema(&["t"], &fields), row).unwrap().document;
-    let expected = json!({"id": "5", "t": "x", "n": 12.5, "b": true, "k": "7", "free": {"a": [1]}, "code": "007", "none": null});
+    let expected = json!({"id": "5", "t": 1999, "n": 12.5, "b": true, "k": "7", "free": {"a": [1]}, "code": "007", "none": null});
     assert_eq!(serde_json::from_str::<Value>(&document).unwrap(), expected);
 }
 
