@@ -23,12 +23,20 @@ impl EncoderSettings {
 
     /// For single short texts that someone waits for: one session with every core.
     pub fn for_queries(cores: usize) -> Self {
-        Self { sessions: 1, threads_per_session: cores.max(1), batch_tokens: Self::DEFAULT_BATCH_TOKENS }
+        Self {
+            sessions: 1,
+            threads_per_session: cores.max(1),
+            batch_tokens: Self::DEFAULT_BATCH_TOKENS,
+        }
     }
 
     /// For whole catalogs: one single-threaded session per core.
     pub fn for_bulk(cores: usize) -> Self {
-        Self { sessions: cores.max(1), threads_per_session: 1, batch_tokens: Self::DEFAULT_BATCH_TOKENS }
+        Self {
+            sessions: cores.max(1),
+            threads_per_session: 1,
+            batch_tokens: Self::DEFAULT_BATCH_TOKENS,
+        }
     }
 
     /// Refuses zeros and absurd counts.
@@ -68,8 +76,20 @@ mod tests {
         let good = EncoderSettings::for_bulk(2);
         for (settings, field) in [
             (EncoderSettings { sessions: 0, ..good }, "sessions"),
-            (EncoderSettings { threads_per_session: usize::MAX, ..good }, "threads_per_session"),
-            (EncoderSettings { batch_tokens: 0, ..good }, "batch_tokens"),
+            (
+                EncoderSettings {
+                    threads_per_session: usize::MAX,
+                    ..good
+                },
+                "threads_per_session",
+            ),
+            (
+                EncoderSettings {
+                    batch_tokens: 0,
+                    ..good
+                },
+                "batch_tokens",
+            ),
         ] {
             let message = settings.check().unwrap_err().to_string();
             assert!(message.contains(field), "{message}");
