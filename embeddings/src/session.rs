@@ -62,8 +62,7 @@ impl EncoderSession {
         })
     }
 
-    /// One vector per text, row-major, each finite. `position` of a text within the batch is what
-    /// [`EmbeddingError::NotFinite`] names.
+    /// One vector per text, row-major, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
     pub fn encode(&mut self, batch: &Batch) -> Result<Vec<f32>> {
         let (rows, width) = (batch.rows(), batch.width);
         let shape = [rows, width];
@@ -104,23 +103,20 @@ impl EncoderSession {
     }
 }
 
-/// Session options, chosen by measurement (see this crate's README).
+/// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second
+/// thread gains nothing, and stop with it. The arena keeps memory bounded when shapes change; patterns would be made for
+/// shapes that don't return.
 fn configure(builder: SessionBuilder, threads: usize) -> ort::Result<SessionBuilder> {
     let builder = builder
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
-        .with_intra_op_spinning(option("SPIN", true))?
-        .with_memory_pattern(option("PATTERN", false))?
-        .with_execution_providers([ep::CPU::default()
-            .with_arena_allocator(option("ARENA", true))
-            .build()])?;
+        .with_intra_op_spinning(true)?
+        .with_config_entry("session.force_spinning_stop", "1")?
+        .with_memory_pattern(false)?
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(true).build()])?;
     Ok(builder)
-}
-
-fn option(name: &str, default: bool) -> bool {
-    std::env::var(name).map_or(default, |v| v == "1")
 }
 
 /// Normalizes where asked, and refuses what is not finite.

@@ -18,8 +18,11 @@ pub struct EncoderSettings {
 }
 
 impl EncoderSettings {
-    /// Padded tokens per batch.
-    pub const DEFAULT_BATCH_TOKENS: usize = 2048;
+    /// Padded tokens per batch: the working set of one batch stays in a core's cache.
+    pub const DEFAULT_BATCH_TOKENS: usize = 256;
+
+    /// Sessions of [`for_bulk`](Self::for_bulk) at most: each has its own copy of the weights.
+    pub const MOST_BULK_SESSIONS: usize = 8;
 
     /// For single short texts that someone waits for: one session with every core.
     pub fn for_queries(cores: usize) -> Self {
@@ -30,11 +33,13 @@ impl EncoderSettings {
         }
     }
 
-    /// For whole catalogs: one single-threaded session per core.
+    /// For whole catalogs: single-threaded sessions, one per core; beyond eight cores, eight sessions share them.
     pub fn for_bulk(cores: usize) -> Self {
+        let sessions = cores.clamp(1, Self::MOST_BULK_SESSIONS);
+        let threads_per_session = (cores / sessions).max(1);
         Self {
-            sessions: cores.max(1),
-            threads_per_session: 1,
+            sessions,
+            threads_per_session,
             batch_tokens: Self::DEFAULT_BATCH_TOKENS,
         }
     }
@@ -68,6 +73,18 @@ mod tests {
         for cores in [0, 1, 2, 64] {
             EncoderSettings::for_queries(cores).check().unwrap();
             EncoderSettings::for_bulk(cores).check().unwrap();
+        }
+    }
+
+    #[test]
+    fn bulk_sessions_share_the_cores() {
+        for (cores, sessions, threads) in [(1, 1, 1), (2, 2, 1), (8, 8, 1), (16, 8, 2), (64, 8, 8)] {
+            let settings = EncoderSettings::for_bulk(cores);
+            assert_eq!(
+                (settings.sessions, settings.threads_per_session),
+                (sessions, threads),
+                "{cores} cores"
+            );
         }
     }
 
