@@ -82,7 +82,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn tokens(ids: &[u32]) -> Tokens {
-        Tokens { ids: ids.to_vec(), types: vec![1; ids.len()] }
+        Tokens {
+            ids: ids.to_vec(),
+            types: vec![1; ids.len()],
+        }
     }
 
     #[test]

@@ -80,7 +80,11 @@ impl ModelBundle {
             version: settings.version.clone(),
             digest: digest(dir)?,
         };
-        Ok(Self { dir: dir.to_owned(), settings, identity })
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings,
+            identity,
+        })
     }
 
     /// What `model.toml` says.
@@ -112,10 +116,13 @@ impl ModelBundle {
 fn require_file(path: &Path) -> Result<()> {
     match path.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(_) => Err(unreadable(path, io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(EmbeddingError::MissingFile { path: path.to_owned() })
-        }
+        Ok(_) => Err(unreadable(
+            path,
+            io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"),
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(EmbeddingError::MissingFile {
+            path: path.to_owned(),
+        }),
         Err(error) => Err(unreadable(path, error)),
     }
 }
@@ -127,10 +134,34 @@ fn read_settings(path: &Path) -> Result<ModelSettings> {
         reason: error.to_string().trim_end().to_owned(),
     })?;
     check(path, "name", !settings.name.trim().is_empty(), "empty", "a name")?;
-    check(path, "version", !settings.version.trim().is_empty(), "empty", "a version")?;
-    check(path, "dimension", settings.dimension > 0, "0", "the length of the vectors")?;
-    check(path, "max_tokens", settings.max_tokens > 0, "0", "the most tokens of a text")?;
-    check(path, "output", settings.output.as_deref() != Some(""), "empty", "a name, or no such key")?;
+    check(
+        path,
+        "version",
+        !settings.version.trim().is_empty(),
+        "empty",
+        "a version",
+    )?;
+    check(
+        path,
+        "dimension",
+        settings.dimension > 0,
+        "0",
+        "the length of the vectors",
+    )?;
+    check(
+        path,
+        "max_tokens",
+        settings.max_tokens > 0,
+        "0",
+        "the most tokens of a text",
+    )?;
+    check(
+        path,
+        "output",
+        settings.output.as_deref() != Some(""),
+        "empty",
+        "a name, or no such key",
+    )?;
     Ok(settings)
 }
 
@@ -156,8 +187,13 @@ fn digest(dir: &Path) -> Result<String> {
         let path = dir.join(&name);
         let mut content = blake3::Hasher::new();
         let file = File::open(&path).map_err(|error| unreadable(&path, error))?;
-        content.update_reader(file).map_err(|error| unreadable(&path, error))?;
-        digest.update(name.as_bytes()).update(&[0]).update(content.finalize().as_bytes());
+        content
+            .update_reader(file)
+            .map_err(|error| unreadable(&path, error))?;
+        digest
+            .update(name.as_bytes())
+            .update(&[0])
+            .update(content.finalize().as_bytes());
     }
     Ok(digest.finalize().to_hex().to_string())
 }
@@ -177,7 +213,10 @@ fn weight_files(dir: &Path) -> Result<Vec<String>> {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> EmbeddingError {
-    EmbeddingError::Unreadable { path: path.to_owned(), source }
+    EmbeddingError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -205,7 +244,9 @@ document_prefix = ""
     }
 
     fn error_of(settings: &str) -> String {
-        ModelBundle::open(bundle(settings).path()).unwrap_err().to_string()
+        ModelBundle::open(bundle(settings).path())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -247,7 +288,10 @@ document_prefix = ""
             let dir = bundle(GOOD);
             std::fs::remove_file(dir.path().join(name)).unwrap();
             let error = ModelBundle::open(dir.path()).unwrap_err();
-            assert!(matches!(&error, EmbeddingError::MissingFile { path } if path.ends_with(name)), "{error}");
+            assert!(
+                matches!(&error, EmbeddingError::MissingFile { path } if path.ends_with(name)),
+                "{error}"
+            );
         }
     }
 
@@ -282,7 +326,10 @@ document_prefix = ""
         ] {
             let dir = bundle(&GOOD.replacen(from, to, 1));
             let error = ModelBundle::open(dir.path()).unwrap_err();
-            assert!(matches!(&error, EmbeddingError::Setting { field: f, .. } if *f == field), "{error}");
+            assert!(
+                matches!(&error, EmbeddingError::Setting { field: f, .. } if *f == field),
+                "{error}"
+            );
         }
     }
 

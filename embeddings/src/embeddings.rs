@@ -10,7 +10,10 @@ pub struct Embeddings {
 impl Embeddings {
     /// Zeros for `len` rows, to be filled in any order.
     pub(crate) fn zeroed(dimension: usize, len: usize) -> Self {
-        Self { dimension, values: vec![0.0; dimension * len] }
+        Self {
+            dimension,
+            values: vec![0.0; dimension * len],
+        }
     }
 
     /// Length of each row.
@@ -66,9 +69,15 @@ mod tests {
         embeddings.set_row(2, &[5.0, 6.0]);
         embeddings.set_row(0, &[1.0, 2.0]);
         assert_eq!(embeddings.row(2), [5.0, 6.0]);
-        assert_eq!(embeddings.rows().collect::<Vec<_>>(), [[1.0, 2.0], [0.0, 0.0], [5.0, 6.0]]);
+        assert_eq!(
+            embeddings.rows().collect::<Vec<_>>(),
+            [[1.0, 2.0], [0.0, 0.0], [5.0, 6.0]]
+        );
         assert_eq!(embeddings.as_slice(), [1.0, 2.0, 0.0, 0.0, 5.0, 6.0]);
-        assert_eq!((embeddings.len(), embeddings.dimension(), embeddings.is_empty()), (3, 2, false));
+        assert_eq!(
+            (embeddings.len(), embeddings.dimension(), embeddings.is_empty()),
+            (3, 2, false)
+        );
     }
 
     #[test]

@@ -114,12 +114,19 @@ impl Encoder {
     fn encode_tokens(&self, texts: &[Tokens], mut finished: impl FnMut(&[usize], &[f32])) -> Result<()> {
         let lengths: Vec<usize> = texts.iter().map(Tokens::len).collect();
         let batches = plan(&lengths, self.batch_tokens, self.sessions.size());
-        let queue = Queue { encoder: self, texts, batches: &batches, next: AtomicUsize::new(0), failed: AtomicBool::new(false) };
+        let queue = Queue {
+            encoder: self,
+            texts,
+            batches: &batches,
+            next: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+        };
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..self.sessions.size().min(batches.len()) {
                 let sender = sender.clone();
-                scope.spawn(|| queue.work(sender));
+                let queue = &queue;
+                scope.spawn(move || queue.work(&sender));
             }
             drop(sender);
             for (batch, rows) in receiver {
@@ -163,12 +170,17 @@ struct Queue<'a> {
 
 impl Queue<'_> {
     /// Encodes batches until none is left or one failed; sends each one's index and rows.
-    fn work(&self, finished: mpsc::Sender<(usize, Result<Vec<f32>>)>) {
+    fn work(&self, finished: &mpsc::Sender<(usize, Result<Vec<f32>>)>) {
         while !self.failed.load(Ordering::Relaxed) {
             let next = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(batch) = self.batches.get(next) else { return };
+            let Some(batch) = self.batches.get(next) else {
+                return;
+            };
             let texts: Vec<&Tokens> = batch.iter().map(|&text| &self.texts[text]).collect();
-            let rows = self.encoder.run(&texts).map_err(|error| at(error, |row| batch[row]));
+            let rows = self
+                .encoder
+                .run(&texts)
+                .map_err(|error| at(error, |row| batch[row]));
             if rows.is_err() {
                 self.failed.store(true, Ordering::Relaxed);
             }
@@ -183,7 +195,10 @@ impl Queue<'_> {
 fn at(error: EmbeddingError, position: impl Fn(usize) -> usize) -> EmbeddingError {
     match error {
         EmbeddingError::NotFinite { text } => EmbeddingError::NotFinite { text: position(text) },
-        EmbeddingError::Tokenize { text, reason } => EmbeddingError::Tokenize { text: position(text), reason },
+        EmbeddingError::Tokenize { text, reason } => EmbeddingError::Tokenize {
+            text: position(text),
+            reason,
+        },
         other => other,
     }
 }

@@ -150,7 +150,9 @@ pub enum EmbeddingError {
     },
 
     /// The model answered with NaN or infinity, or with a zero vector that can't be normalized.
-    #[error("text {text}: the model's vector has no usable direction (NaN, infinite, or zero); the model is damaged or overflows")]
+    #[error(
+        "text {text}: the model's vector has no usable direction (NaN, infinite, or zero); the model is damaged or overflows"
+    )]
     NotFinite {
         /// Position of the text in the call's input.
         text: usize,

@@ -14,7 +14,11 @@ impl<T> Pool<T> {
     /// Takes all of `values`.
     pub fn new(values: Vec<T>) -> Self {
         let size = values.len();
-        Self { idle: Mutex::new(values), returned: Condvar::new(), size }
+        Self {
+            idle: Mutex::new(values),
+            returned: Condvar::new(),
+            size,
+        }
     }
 
     /// Number of values, lent ones included.
@@ -27,7 +31,10 @@ impl<T> Pool<T> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(value) = idle.pop() {
-                return Lease { pool: self, value: Some(value) };
+                return Lease {
+                    pool: self,
+                    value: Some(value),
+                };
             }
             idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
@@ -45,20 +52,28 @@ impl<T> Deref for Lease<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value.as_ref().expect("a lease holds its value until it is dropped")
+        self.value
+            .as_ref()
+            .expect("a lease holds its value until it is dropped")
     }
 }
 
 impl<T> DerefMut for Lease<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_mut().expect("a lease holds its value until it is dropped")
+        self.value
+            .as_mut()
+            .expect("a lease holds its value until it is dropped")
     }
 }
 
 impl<T> Drop for Lease<'_, T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+            self.pool
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(value);
             self.pool.returned.notify_one();
         }
     }

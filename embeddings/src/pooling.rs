@@ -57,7 +57,10 @@ fn push_mean(states: &[f32], dimension: usize, vectors: &mut Vec<f32>) {
 /// Scales `vector` to length 1. The sum runs in `f64`: squares of finite `f32` can't overflow it. A zero vector turns
 /// into NaN, which the caller refuses.
 pub(crate) fn normalize(vector: &mut [f32]) {
-    let squares: f64 = vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    let squares: f64 = vector
+        .iter()
+        .map(|&value| f64::from(value) * f64::from(value))
+        .sum();
     let scale = squares.sqrt().recip();
     for value in vector {
         *value = (f64::from(*value) * scale) as f32;
@@ -79,7 +82,10 @@ mod tests {
 
     #[test]
     fn none_passes_vectors_through() {
-        assert_eq!(Pooling::None.apply(&[1.0, 2.0, 3.0, 4.0], &[7, 1], 2), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(
+            Pooling::None.apply(&[1.0, 2.0, 3.0, 4.0], &[7, 1], 2),
+            [1.0, 2.0, 3.0, 4.0]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ort::ep;
-use ort::session::builder::{BuilderResult, GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
@@ -33,13 +33,19 @@ impl EncoderSession {
     /// Loads the bundle's graph; `threads` work on each batch.
     pub fn open(bundle: &ModelBundle, threads: usize) -> Result<Self> {
         let path = bundle.graph_path();
-        let failed = |error: ort::Error| EmbeddingError::Model { path: path.clone(), reason: error.to_string() };
+        let failed = |error: ort::Error| EmbeddingError::Model {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
         let environment = runtime::environment()?;
         let builder = Session::builder(&environment).map_err(failed)?;
-        let mut builder = configure(builder, threads).map_err(|error| failed(error.into()))?;
+        let mut builder = configure(builder, threads).map_err(failed)?;
         let session = builder.commit_from_file(&path).map_err(failed)?;
         let settings = bundle.settings();
-        let interface = Interface { bundle, session: &session };
+        let interface = Interface {
+            bundle,
+            session: &session,
+        };
         let inputs = interface.inputs()?;
         let output = interface.output()?;
         let selector = OutputSelector::no_default().with(&output);
@@ -56,8 +62,7 @@ impl EncoderSession {
         })
     }
 
-    /// One vector per text, row-major, each finite. `position` of a text within the batch is what
-    /// [`EmbeddingError::NotFinite`] names.
+    /// One vector per text, row-major, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
     pub fn encode(&mut self, batch: &Batch) -> Result<Vec<f32>> {
         let (rows, width) = (batch.rows(), batch.width);
         let shape = [rows, width];
@@ -78,9 +83,19 @@ impl EncoderSession {
             let tensor = TensorRef::from_array_view((shape, cells.as_slice())).map_err(failed)?;
             inputs.push((name, tensor.into()));
         }
-        let outputs = self.session.run_with_options(inputs, &self.options).map_err(failed)?;
-        let (found, values) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
-        let expected = Expected { path, output: &self.output, pooling: self.pooling, dimension: self.dimension };
+        let outputs = self
+            .session
+            .run_with_options(inputs, &self.options)
+            .map_err(failed)?;
+        let (found, values) = outputs[self.output.as_str()]
+            .try_extract_tensor::<f32>()
+            .map_err(failed)?;
+        let expected = Expected {
+            path,
+            output: &self.output,
+            pooling: self.pooling,
+            dimension: self.dimension,
+        };
         expected.check(found, batch)?;
         let mut vectors = self.pooling.apply(values, &batch.lengths, self.dimension);
         finish(&mut vectors, self.dimension, self.normalize)?;
@@ -88,20 +103,20 @@ impl EncoderSession {
     }
 }
 
-/// Session options, chosen by measurement (see this crate's README).
-fn configure(builder: SessionBuilder, threads: usize) -> BuilderResult {
-    builder
+/// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second
+/// thread gains nothing, and stop with it. The arena keeps memory bounded when shapes change; patterns would be made for
+/// shapes that don't return.
+fn configure(builder: SessionBuilder, threads: usize) -> ort::Result<SessionBuilder> {
+    let builder = builder
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
-        .with_intra_op_spinning(option("SPIN", true))?
-        .with_memory_pattern(option("PATTERN", false))?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(option("ARENA", false)).build()])
-}
-
-fn option(name: &str, default: bool) -> bool {
-    std::env::var(name).map_or(default, |v| v == "1")
+        .with_intra_op_spinning(true)?
+        .with_config_entry("session.force_spinning_stop", "1")?
+        .with_memory_pattern(false)?
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(true).build()])?;
+    Ok(builder)
 }
 
 /// Normalizes where asked, and refuses what is not finite.
@@ -169,7 +184,12 @@ impl Interface<'_> {
     }
 
     fn mismatch(&self, what: String, found: String, expected: String) -> EmbeddingError {
-        EmbeddingError::Graph { path: self.bundle.graph_path(), what, found, expected }
+        EmbeddingError::Graph {
+            path: self.bundle.graph_path(),
+            what,
+            found,
+            expected,
+        }
     }
 }
 
@@ -184,7 +204,11 @@ struct Expected<'a> {
 impl Expected<'_> {
     fn check(&self, found: &[i64], batch: &Batch) -> Result<()> {
         let (rows, width, dimension) = (batch.rows() as i64, batch.width as i64, self.dimension as i64);
-        let leading: &[i64] = if self.pooling.rank() == 2 { &[rows] } else { &[rows, width] };
+        let leading: &[i64] = if self.pooling.rank() == 2 {
+            &[rows]
+        } else {
+            &[rows, width]
+        };
         match found.split_last() {
             Some((&last, rest)) if rest == leading && last == dimension => Ok(()),
             Some((&last, rest)) if rest == leading => Err(EmbeddingError::Dimension {
@@ -202,7 +226,10 @@ impl Expected<'_> {
             path: self.path.clone(),
             what: format!("the shape of output `{}`", self.output),
             found: format!("{found:?}"),
-            expected: format!("{leading:?} and the dimension, as pooling = {:?} in model.toml says", self.pooling),
+            expected: format!(
+                "{leading:?} and the dimension, as pooling = {:?} in model.toml says",
+                self.pooling
+            ),
         }
     }
 }

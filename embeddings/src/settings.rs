@@ -18,17 +18,30 @@ pub struct EncoderSettings {
 }
 
 impl EncoderSettings {
-    /// Padded tokens per batch.
-    pub const DEFAULT_BATCH_TOKENS: usize = 2048;
+    /// Padded tokens per batch: the working set of one batch stays in a core's cache.
+    pub const DEFAULT_BATCH_TOKENS: usize = 256;
+
+    /// Sessions of [`for_bulk`](Self::for_bulk) at most: each has its own copy of the weights.
+    pub const MOST_BULK_SESSIONS: usize = 8;
 
     /// For single short texts that someone waits for: one session with every core.
     pub fn for_queries(cores: usize) -> Self {
-        Self { sessions: 1, threads_per_session: cores.max(1), batch_tokens: Self::DEFAULT_BATCH_TOKENS }
+        Self {
+            sessions: 1,
+            threads_per_session: cores.max(1),
+            batch_tokens: Self::DEFAULT_BATCH_TOKENS,
+        }
     }
 
-    /// For whole catalogs: one single-threaded session per core.
+    /// For whole catalogs: single-threaded sessions, one per core; beyond eight cores, eight sessions share them.
     pub fn for_bulk(cores: usize) -> Self {
-        Self { sessions: cores.max(1), threads_per_session: 1, batch_tokens: Self::DEFAULT_BATCH_TOKENS }
+        let sessions = cores.clamp(1, Self::MOST_BULK_SESSIONS);
+        let threads_per_session = (cores / sessions).max(1);
+        Self {
+            sessions,
+            threads_per_session,
+            batch_tokens: Self::DEFAULT_BATCH_TOKENS,
+        }
     }
 
     /// Refuses zeros and absurd counts.
@@ -64,12 +77,36 @@ mod tests {
     }
 
     #[test]
+    fn bulk_sessions_share_the_cores() {
+        for (cores, sessions, threads) in [(1, 1, 1), (2, 2, 1), (8, 8, 1), (16, 8, 2), (64, 8, 8)] {
+            let settings = EncoderSettings::for_bulk(cores);
+            assert_eq!(
+                (settings.sessions, settings.threads_per_session),
+                (sessions, threads),
+                "{cores} cores"
+            );
+        }
+    }
+
+    #[test]
     fn zero_and_absurd_counts_are_refused_by_name() {
         let good = EncoderSettings::for_bulk(2);
         for (settings, field) in [
             (EncoderSettings { sessions: 0, ..good }, "sessions"),
-            (EncoderSettings { threads_per_session: usize::MAX, ..good }, "threads_per_session"),
-            (EncoderSettings { batch_tokens: 0, ..good }, "batch_tokens"),
+            (
+                EncoderSettings {
+                    threads_per_session: usize::MAX,
+                    ..good
+                },
+                "threads_per_session",
+            ),
+            (
+                EncoderSettings {
+                    batch_tokens: 0,
+                    ..good
+                },
+                "batch_tokens",
+            ),
         ] {
             let message = settings.check().unwrap_err().to_string();
             assert!(message.contains(field), "{message}");

@@ -43,13 +43,17 @@ impl TextTokenizer {
     /// Loads `tokenizer.json`.
     pub fn open(bundle: &ModelBundle) -> Result<Self> {
         let path = bundle.tokenizer_path();
-        let failed =
-            |error: tokenizers::Error| EmbeddingError::Tokenizer { path: path.clone(), reason: error.to_string() };
+        let failed = |error: tokenizers::Error| EmbeddingError::Tokenizer {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
         let mut inner = Tokenizer::from_file(&path).map_err(failed)?;
         let max_tokens = bundle.settings().max_tokens;
         check_max_tokens(bundle, special_tokens(&inner), max_tokens)?;
         let pad_id = inner.get_padding().map(|padding| padding.pad_id);
-        let pad_id = pad_id.or_else(|| inner.token_to_id("[PAD]")).or_else(|| inner.token_to_id("<pad>"));
+        let pad_id = pad_id
+            .or_else(|| inner.token_to_id("[PAD]"))
+            .or_else(|| inner.token_to_id("<pad>"));
         let truncation = TruncationParams {
             max_length: max_tokens,
             strategy: TruncationStrategy::LongestFirst,
@@ -58,7 +62,11 @@ impl TextTokenizer {
         };
         inner.with_truncation(Some(truncation)).map_err(failed)?;
         inner.with_padding(None);
-        Ok(Self { inner, max_tokens, pad_id: pad_id.unwrap_or(0) })
+        Ok(Self {
+            inner,
+            max_tokens,
+            pad_id: pad_id.unwrap_or(0),
+        })
     }
 
     /// Id that fills a batch's shorter rows; the attention mask hides it.
@@ -68,12 +76,23 @@ impl TextTokenizer {
 
     /// Tokens of `prefix` + `text`. The error's text position is 0.
     pub fn encode(&self, prefix: &str, text: &str) -> Result<Tokens> {
-        let text = if prefix.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(format!("{prefix}{text}")) };
-        let encoding = self.encode_cut(&text).map_err(|error| failed(error.to_string()))?;
+        let text = if prefix.is_empty() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(format!("{prefix}{text}"))
+        };
+        let encoding = self
+            .encode_cut(&text)
+            .map_err(|error| failed(error.to_string()))?;
         if encoding.is_empty() {
-            return Err(failed("no tokens: this tokenizer adds no special tokens to an empty text".to_owned()));
+            return Err(failed(
+                "no tokens: this tokenizer adds no special tokens to an empty text".to_owned(),
+            ));
         }
-        Ok(Tokens { ids: encoding.get_ids().to_vec(), types: encoding.get_type_ids().to_vec() })
+        Ok(Tokens {
+            ids: encoding.get_ids().to_vec(),
+            types: encoding.get_type_ids().to_vec(),
+        })
     }
 
     /// Tokens of each text, in order, on all of rayon's threads.
@@ -111,7 +130,9 @@ fn prefix_of(text: &str, limit: usize) -> &str {
 /// Whether tokens were cut off, and the last of them belongs to a later word than the last that was kept.
 fn kept_words_are_complete(encoding: &Encoding) -> bool {
     let last_word = |encoding: &Encoding| encoding.get_word_ids().iter().rev().find_map(|&word| word);
-    let Some(last_cut) = encoding.get_overflowing().last() else { return false };
+    let Some(last_cut) = encoding.get_overflowing().last() else {
+        return false;
+    };
     match (last_word(encoding), last_word(last_cut)) {
         (Some(kept), Some(cut)) => kept < cut,
         _ => false,
@@ -121,7 +142,9 @@ fn kept_words_are_complete(encoding: &Encoding) -> bool {
 /// Tokens that the tokenizer puts around every text.
 fn special_tokens(tokenizer: &Tokenizer) -> usize {
     use tokenizers::PostProcessor;
-    tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false))
+    tokenizer
+        .get_post_processor()
+        .map_or(0, |processor| processor.added_tokens(false))
 }
 
 fn check_max_tokens(bundle: &ModelBundle, special: usize, max_tokens: usize) -> Result<()> {
@@ -138,4 +161,105 @@ fn check_max_tokens(bundle: &ModelBundle, special: usize, max_tokens: usize) -> 
 
 fn failed(reason: String) -> EmbeddingError {
     EmbeddingError::Tokenize { text: 0, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    /// The tokenizer of the installed model, as the encoder uses it and as its file defines it.
+    static INSTALLED: LazyLock<(TextTokenizer, Tokenizer)> = LazyLock::new(|| {
+        let mut ancestors = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let dir = ancestors
+            .find_map(|dir| Some(dir.join(".alike/models/all-minilm-l6-v2")).filter(|dir| dir.is_dir()))
+            .expect("no model in .alike: run scripts/setup");
+        let ours = TextTokenizer::open(&ModelBundle::open(&dir).unwrap()).unwrap();
+        let mut plain = Tokenizer::from_file(dir.join("tokenizer.json")).unwrap();
+        plain.with_padding(None).with_truncation(None).unwrap();
+        (ours, plain)
+    });
+
+    /// Tokenizes all of the text, then cuts: `[CLS]`, the first 254 tokens, `[SEP]`.
+    fn oracle(text: &str) -> Vec<u32> {
+        let mut ids = INSTALLED.1.encode(text, true).unwrap().get_ids().to_vec();
+        if ids.len() > 256 {
+            ids.truncate(255);
+            ids.push(102);
+        }
+        ids
+    }
+
+    #[test]
+    fn ids_are_those_of_the_published_vocabulary() {
+        let (ours, _) = &*INSTALLED;
+        for (text, ids) in [
+            ("", &[101, 102][..]),
+            ("hello world", &[101, 7592, 2088, 102]),
+            ("The quick brown fox", &[101, 1996, 4248, 2829, 4419, 102]),
+        ] {
+            let tokens = ours.encode("", text).unwrap();
+            assert_eq!(tokens.ids, ids, "{text}");
+            assert_eq!(tokens.types, vec![0; ids.len()], "{text}");
+        }
+        assert_eq!(
+            ours.encode("hello ", "world").unwrap(),
+            ours.encode("", "hello world").unwrap()
+        );
+    }
+
+    #[test]
+    fn a_cut_inside_a_word_or_a_character_does_not_show() {
+        let (ours, _) = &*INSTALLED;
+        // The first prefix is 4,096 bytes; these texts have few tokens in it, or a word or character across its end.
+        let dense = "a ".repeat(5_000);
+        let sparse = format!(
+            "{}supercalifragilistic {}",
+            " ".repeat(4_090),
+            "tail ".repeat(2_000)
+        );
+        let wide = "日本語".repeat(2_000);
+        let one_word = "x".repeat(20_000);
+        let long_words =
+            format!("{} ", "pneumonoultramicroscopicsilicovolcanoconiosis".repeat(4)).repeat(400);
+        for text in [dense, sparse, wide, one_word, long_words] {
+            assert_eq!(
+                ours.encode("", &text).unwrap().ids,
+                oracle(&text),
+                "{}…",
+                prefix_of(&text, 40)
+            );
+        }
+    }
+
+    #[test]
+    fn megabytes_without_a_break_are_looked_at_in_part() {
+        let (ours, _) = &*INSTALLED;
+        let bytes = 256 * LONGEST_PREFIX;
+        let endless = "x".repeat(8 * bytes);
+        assert_eq!(ours.encode("", &endless).unwrap().ids, oracle(&endless[..bytes]));
+    }
+
+    #[test]
+    fn errors_and_tokens_keep_the_order_of_the_texts() {
+        let (ours, _) = &*INSTALLED;
+        let texts: Vec<String> = (0..300).map(|i| format!("item {i}")).collect();
+        for (tokens, text) in ours.encode_all("", &texts).unwrap().iter().zip(&texts) {
+            assert_eq!(tokens.ids, oracle(text));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_growing_prefix_changes_no_id(
+            parts in prop::collection::vec(("[ -~é日-本 \\n]{1,60}|\\PC{1,8}", 1_usize..120), 1..40)
+        ) {
+            let text: String = parts.iter().map(|(part, times)| part.repeat(*times)).collect();
+            prop_assert_eq!(&INSTALLED.0.encode("", &text).unwrap().ids, &oracle(&text));
+        }
+    }
 }
