@@ -19,7 +19,10 @@ fn load(values: &[f32; LANES]) -> float32x4_t {
 #[target_feature(enable = "neon")]
 fn load_partial(values: &[f32]) -> float32x4_t {
     let mut lanes = [0.0; LANES];
-    lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = value);
+    lanes
+        .iter_mut()
+        .zip(values)
+        .for_each(|(lane, &value)| *lane = value);
     load(&lanes)
 }
 

@@ -13,7 +13,10 @@ impl<'a> Rows<'a> {
     /// Rows over a flat slice; values after the last whole row are ignored, and a stride of 0 counts as 1.
     #[must_use]
     pub fn new(values: &'a [f32], stride: usize) -> Self {
-        Self { values, stride: stride.max(1) }
+        Self {
+            values,
+            stride: stride.max(1),
+        }
     }
 
     /// All values, row after row.
