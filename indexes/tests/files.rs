@@ -1,5 +1,10 @@
 //! Damaged, truncated and foreign files: a typed error or a harmless answer, never a panic.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation stops the test, in its helpers too"
+)]
+
 mod support;
 
 use std::fs;

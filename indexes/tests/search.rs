@@ -1,5 +1,10 @@
 //! Search against brute force: every kind, metric, filter and size.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation stops the test, in its helpers too"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -35,7 +35,7 @@ pub(super) fn calibrate(
             phase: Phase::Calibrate,
             done: done as u64,
             total: steps as u64,
-        })
+        });
     };
     report(0);
     let mut admitted = RowSet::new(space.len());

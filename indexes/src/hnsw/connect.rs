@@ -41,8 +41,9 @@ impl Tree {
 }
 
 impl Frozen {
-    /// Makes every inserted node reachable from the entry at level 0; gives the number of links added for it.
-    pub(super) fn connect(&mut self, space: &Space<'_>, beam: usize) -> usize {
+    /// Makes every one of `nodes` (all that were inserted) reachable from the entry at level 0; gives the number of
+    /// links added for it.
+    pub(super) fn connect(&mut self, space: &Space<'_>, nodes: &[u32], beam: usize) -> usize {
         let rows = space.len();
         let mut tree = Tree {
             parents: vec![NO_ROW; rows],
@@ -51,12 +52,8 @@ impl Frozen {
         tree.grow(self, self.entry, self.entry);
         let mut scratch = Scratch::new();
         let mut added = 0;
-        for row in 0..rows as u32 {
-            let inserted = self
-                .links
-                .get(row as usize * 2 * self.m)
-                .is_some_and(|&link| link != NO_ROW);
-            if inserted && !tree.reaches(row) {
+        for &row in nodes {
+            if !tree.reaches(row) {
                 added += usize::from(self.link_in(space, &mut tree, row, beam.max(MIN_BEAM), &mut scratch));
             }
         }

@@ -37,6 +37,10 @@ fn clustered(len: usize, seed: u64) -> Vec<f32> {
     (0..len).flat_map(point).collect()
 }
 
+fn all(len: usize) -> Vec<u32> {
+    (0..len as u32).collect()
+}
+
 fn rows_of(values: &[f32], metric: Metric) -> AlignedRows {
     prepare_rows(VectorsView::new(values, DIMENSION).unwrap(), metric).unwrap()
 }
@@ -45,8 +49,7 @@ fn grown<'a>(rows: Rows<'a>, metric: Metric) -> (GraphBuilder<'a>, Space<'a>) {
     let settings = BuildSettings::new(Kind::Hnsw, metric);
     let kernels = Kernels::detect().unwrap();
     let mut builder = GraphBuilder::new(rows, &settings, kernels);
-    let all: Vec<u32> = (0..rows.len() as u32).collect();
-    builder.insert(&all, |_| ());
+    builder.insert(&all(rows.len()), |_| ());
     (
         builder,
         Space {
@@ -144,10 +147,10 @@ fn every_node_is_reachable_after_connecting() {
         list[..kept.len()].copy_from_slice(&kept);
     }
     let before = reachable(&frozen, 3_000);
-    let added = frozen.connect(&space, 200);
+    let added = frozen.connect(&space, &all(3_000), 200);
     assert_eq!((reachable(&frozen, 3_000), before + added), (3_000, 3_000));
     assert!((250..=300).contains(&added), "{added} links added");
-    assert_eq!(frozen.connect(&space, 200), 0);
+    assert_eq!(frozen.connect(&space, &all(3_000), 200), 0);
 }
 
 /// The same where every list is full, so that links must give way: none that a node's reachability hangs on does.
@@ -163,7 +166,7 @@ fn connecting_full_lists_cuts_nobody_off() {
         list.iter_mut().zip(others).for_each(|(link, to)| *link = to);
     }
     assert!(reachable(&frozen, 400) < 400);
-    let added = frozen.connect(&space, 64);
+    let added = frozen.connect(&space, &all(400), 64);
     assert_eq!(reachable(&frozen, 400), 400, "{added} links added");
 }
 

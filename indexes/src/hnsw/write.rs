@@ -80,23 +80,23 @@ fn grow(
             phase: Phase::Insert,
             done: done as u64,
             total,
-        })
+        });
     };
 
     let mut builder = GraphBuilder::new(rows, settings, space.kernels);
     builder.insert(kept, inserted);
-    let freeze = |builder: &GraphBuilder<'_>| {
+    let freeze = |builder: &GraphBuilder<'_>, nodes: &[u32]| {
         let mut frozen = Frozen::of(builder, rows.len(), settings.m);
-        frozen.connect(&space, settings.ef_construction);
+        frozen.connect(&space, nodes, settings.ef_construction);
         frozen
     };
     if !held_out.is_empty() {
-        let frozen = freeze(&builder);
+        let frozen = freeze(&builder, kept);
         description.calibration = calibrate(&space, &frozen.graph(&[]), kept, held_out, progress)?;
         description.held_out = held_out.len() as u32;
         builder.insert(held_out, inserted);
     }
-    Ok(freeze(&builder))
+    Ok(freeze(&builder, &order))
 }
 
 /// A seeded Fisher–Yates shuffle (splitmix64), so that neither the order of a catalog nor chance decides what is held
