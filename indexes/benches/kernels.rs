@@ -47,7 +47,7 @@ fn gathered(criterion: &mut Criterion) {
         let (mut out, mut next) = ([0.0; 16], batches.iter().cycle());
         group.bench_function(BenchmarkId::new("dot", kernels.level()), |bencher| {
             bencher.iter(|| {
-                kernels.negative_dot_rows(&query, &rows, next.next().map_or(&[], Vec::as_slice), &mut out)
+                kernels.negative_dot_rows(&query, &rows, next.next().map_or(&[], Vec::as_slice), &mut out);
             });
         });
     }
