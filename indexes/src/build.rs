@@ -38,12 +38,25 @@ impl BuildSettings {
     /// The defaults: M = 16, efConstruction = 200, recall target 0.99 on at most 1,000 held-out rows, all cores.
     #[must_use]
     pub fn new(kind: Kind, metric: Metric) -> Self {
-        Self { kind, metric, m: 16, ef_construction: 200, recall_target: 0.99, held_out: 1_000, seed: 1, threads: None }
+        Self {
+            kind,
+            metric,
+            m: 16,
+            ef_construction: 200,
+            recall_target: 0.99,
+            held_out: 1_000,
+            seed: 1,
+            threads: None,
+        }
     }
 
     fn check(&self) -> Result<(), IndexError> {
         let wrong = |name, found: String, expected: &str| {
-            Err(IndexError::Setting { name, found, expected: expected.to_owned() })
+            Err(IndexError::Setting {
+                name,
+                found,
+                expected: expected.to_owned(),
+            })
         };
         if !(2..=128).contains(&self.m) {
             return wrong("m", self.m.to_string(), "2 to 128");
@@ -52,7 +65,11 @@ impl BuildSettings {
             return wrong("ef_construction", self.ef_construction.to_string(), "1 to 10000");
         }
         if !(self.recall_target > 0.0 && self.recall_target <= 1.0) {
-            return wrong("recall_target", self.recall_target.to_string(), "a number above 0 and at most 1");
+            return wrong(
+                "recall_target",
+                self.recall_target.to_string(),
+                "a number above 0 and at most 1",
+            );
         }
         if self.threads == Some(0) {
             return wrong("threads", "0".to_owned(), "at least 1");
@@ -122,7 +139,9 @@ pub fn build(
     settings.check()?;
     let threads = settings.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(std::io::Error::other).map_err(IndexError::io(path, "start threads to build"))?;
+    let pool = pool
+        .map_err(std::io::Error::other)
+        .map_err(IndexError::io(path, "start threads to build"))?;
     pool.install(|| build_here(vectors, settings, progress, path))
 }
 
@@ -135,15 +154,27 @@ fn build_here(
 ) -> Result<BuildReport, IndexError> {
     let started = Instant::now();
     let total = vectors.len() as u64;
-    progress(Progress { phase: Phase::Prepare, done: 0, total });
+    progress(Progress {
+        phase: Phase::Prepare,
+        done: 0,
+        total,
+    });
     let rows = prepare_rows(vectors, settings.metric)?;
-    progress(Progress { phase: Phase::Prepare, done: total, total });
+    progress(Progress {
+        phase: Phase::Prepare,
+        done: total,
+        total,
+    });
     let mut description = blank(vectors, settings);
     let bytes = match settings.kind {
         Kind::Flat => flat::write(path, &description, rows.as_rows().values())?,
         Kind::Hnsw => hnsw::write(path, &mut description, &rows, settings, progress)?,
     };
-    let recall = if settings.kind == Kind::Flat { Some(1.0) } else { description.recall() };
+    let recall = if settings.kind == Kind::Flat {
+        Some(1.0)
+    } else {
+        description.recall()
+    };
     Ok(BuildReport {
         rows: description.rows,
         duplicates: description.duplicates as usize,

@@ -61,7 +61,10 @@ impl Description {
     /// Recall measured at the default beam, if any was.
     #[must_use]
     pub fn recall(&self) -> Option<f32> {
-        self.calibration.iter().find(|entry| entry.beam == self.beam).map(|entry| entry.recall)
+        self.calibration
+            .iter()
+            .find(|entry| entry.beam == self.beam)
+            .map(|entry| entry.recall)
     }
 
     /// As bytes; see `FORMAT.md`.
@@ -81,8 +84,16 @@ impl Description {
             self.calibration.len() as u32,
         ];
         let layers = self.layers.iter().copied();
-        let calibration = self.calibration.iter().flat_map(|entry| [entry.beam, entry.recall.to_bits()]);
-        words.into_iter().chain(layers).chain(calibration).flat_map(u32::to_le_bytes).collect()
+        let calibration = self
+            .calibration
+            .iter()
+            .flat_map(|entry| [entry.beam, entry.recall.to_bits()]);
+        words
+            .into_iter()
+            .chain(layers)
+            .chain(calibration)
+            .flat_map(u32::to_le_bytes)
+            .collect()
     }
 
     /// From a file whose kind is known.
@@ -111,7 +122,9 @@ impl Description {
         }
         let layers = words.next("layer count", MAX_LAYERS as u32)?;
         let beams = words.next("beam count", MAX_BEAMS as u32)?;
-        description.layers = (0..layers).map(|_| words.next("layer", rows as u32)).collect::<Result<_, _>>()?;
+        description.layers = (0..layers)
+            .map(|_| words.next("layer", rows as u32))
+            .collect::<Result<_, _>>()?;
         description.calibration = (0..beams).map(|_| words.beam()).collect::<Result<_, _>>()?;
         words.end()?;
         Ok(description)
@@ -126,7 +139,8 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn wrong(&self, field: &str, found: impl std::fmt::Display, expected: &str) -> IndexError {
-        self.file.damaged(format!("section description, {field}"), found, expected)
+        self.file
+            .damaged(format!("section description, {field}"), found, expected)
     }
 
     fn next(&mut self, field: &str, max: u32) -> Result<u32, IndexError> {
@@ -135,15 +149,26 @@ impl Words<'_> {
         };
         self.rest = rest;
         let word = u32::from_le_bytes(*word);
-        if word > max { Err(self.wrong(field, word, &format!("at most {max}"))) } else { Ok(word) }
+        if word > max {
+            Err(self.wrong(field, word, &format!("at most {max}")))
+        } else {
+            Ok(word)
+        }
     }
 
     fn beam(&mut self) -> Result<BeamRecall, IndexError> {
         let beam = self.next("beam", u32::MAX)?;
-        Ok(BeamRecall { beam, recall: f32::from_bits(self.next("recall", u32::MAX)?) })
+        Ok(BeamRecall {
+            beam,
+            recall: f32::from_bits(self.next("recall", u32::MAX)?),
+        })
     }
 
     fn end(&self) -> Result<(), IndexError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong("end", format!("{} more bytes", self.rest.len()), "none")) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(self.wrong("end", format!("{} more bytes", self.rest.len()), "none"))
+        }
     }
 }

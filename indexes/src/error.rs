@@ -41,7 +41,9 @@ pub enum IndexError {
         max: usize,
     },
     /// A vector has another dimension than the index.
-    #[error("{field}: found dimension {found}, expected {expected}; use the model that the index was built with")]
+    #[error(
+        "{field}: found dimension {found}, expected {expected}; use the model that the index was built with"
+    )]
     Dimension {
         /// What has the wrong dimension.
         field: &'static str,
@@ -51,7 +53,9 @@ pub enum IndexError {
         expected: usize,
     },
     /// A vector holds NaN or an infinity.
-    #[error("{place}: found {found} at position {position}, expected a finite number; drop or repair that vector")]
+    #[error(
+        "{place}: found {found} at position {position}, expected a finite number; drop or repair that vector"
+    )]
     NotFinite {
         /// Which vector.
         place: Place,
@@ -61,13 +65,17 @@ pub enum IndexError {
         found: f32,
     },
     /// A vector of zeros has no direction, so no cosine.
-    #[error("{place}: found all zeros, expected a direction (metric cosine); drop that vector or use metric dot or l2")]
+    #[error(
+        "{place}: found all zeros, expected a direction (metric cosine); drop that vector or use metric dot or l2"
+    )]
     ZeroVector {
         /// Which vector.
         place: Place,
     },
     /// A vector is so long that its squared length overflows.
-    #[error("{place}: found length {found:e}, expected at most {expected:e} (metric dot or l2); scale the vectors down")]
+    #[error(
+        "{place}: found length {found:e}, expected at most {expected:e} (metric dot or l2); scale the vectors down"
+    )]
     TooLong {
         /// Which vector.
         place: Place,
@@ -77,7 +85,9 @@ pub enum IndexError {
         expected: f64,
     },
     /// A filter is over another number of rows than the index has.
-    #[error("filter: found a set over {found} rows, expected {expected}; make the filter from the same snapshot")]
+    #[error(
+        "filter: found a set over {found} rows, expected {expected}; make the filter from the same snapshot"
+    )]
     FilterLength {
         /// Rows the filter is over.
         found: usize,

@@ -23,7 +23,12 @@ impl FlatIndex {
     pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
         let description = describe(&file)?;
         let vectors = StoredVectors::map(&file, &description)?;
-        Ok(Self { file, description, vectors, kernels: Kernels::detect()? })
+        Ok(Self {
+            file,
+            description,
+            vectors,
+            kernels: Kernels::detect()?,
+        })
     }
 
     /// Checks what the checksums cannot: that the rows are finite.
@@ -53,11 +58,26 @@ impl Index for FlatIndex {
         self.vectors.get(row)
     }
 
-    fn search(&self, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Result<Report, IndexError> {
+    fn search(
+        &self,
+        query: &[f32],
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Report, IndexError> {
         scratch.admit(&self.description, query, request)?;
-        let space = Space { rows: self.vectors.rows(), metric: self.description.metric, kernels: self.kernels };
+        let space = Space {
+            rows: self.vectors.rows(),
+            metric: self.description.metric,
+            kernels: self.kernels,
+        };
         let distances = scratch.scan(&space, request.k, request.filter);
-        Ok(Report { plan: Plan::Exact, beam: 0, hops: 0, distances, partial: false })
+        Ok(Report {
+            plan: Plan::Exact,
+            beam: 0,
+            hops: 0,
+            distances,
+            partial: false,
+        })
     }
 }
 
@@ -73,7 +93,11 @@ impl StoredVectors {
     pub(crate) fn map(file: &MappedFile, description: &Description) -> Result<Self, IndexError> {
         let stride = description.stride();
         let values = file.numbers(tag::VECTORS, description.rows.saturating_mul(stride))?;
-        Ok(Self { values, dimension: description.dimension, stride })
+        Ok(Self {
+            values,
+            dimension: description.dimension,
+            stride,
+        })
     }
 
     /// The padded rows.
@@ -93,7 +117,11 @@ impl StoredVectors {
         for (row, values) in self.values.chunks_exact(self.stride).enumerate() {
             let (values, padding) = values.split_at(self.dimension);
             if values.iter().any(|value| !value.is_finite()) || padding.iter().any(|value| *value != 0.0) {
-                return Err(file.damaged(format!("section vectors, row {row}"), "unusable values", "finite ones"));
+                return Err(file.damaged(
+                    format!("section vectors, row {row}"),
+                    "unusable values",
+                    "finite ones",
+                ));
             }
         }
         Ok(())

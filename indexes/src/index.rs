@@ -57,11 +57,14 @@ impl FromStr for Kind {
     type Err = IndexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| IndexError::Setting {
-            name: "kind",
-            found: text.to_owned(),
-            expected: Self::ALL.map(Self::name).join(" or "),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| IndexError::Setting {
+                name: "kind",
+                found: text.to_owned(),
+                expected: Self::ALL.map(Self::name).join(" or "),
+            })
     }
 }
 
@@ -83,7 +86,12 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// [`IndexError::Dimension`], [`IndexError::NotFinite`], [`IndexError::ZeroVector`] or [`IndexError::TooLong`] for a
     /// query that cannot be compared; [`IndexError::FilterLength`] for a filter made for another index. The scratch
     /// then holds no neighbors.
-    fn search(&self, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Result<Report, IndexError>;
+    fn search(
+        &self,
+        query: &[f32],
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Report, IndexError>;
 
     /// Kind of index.
     fn kind(&self) -> Kind {

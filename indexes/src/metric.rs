@@ -58,11 +58,14 @@ impl FromStr for Metric {
     type Err = IndexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|metric| metric.name() == text).ok_or_else(|| IndexError::Setting {
-            name: "metric",
-            found: text.to_owned(),
-            expected: "cosine, dot or l2".to_owned(),
-        })
+        Self::ALL
+            .into_iter()
+            .find(|metric| metric.name() == text)
+            .ok_or_else(|| IndexError::Setting {
+                name: "metric",
+                found: text.to_owned(),
+                expected: "cosine, dot or l2".to_owned(),
+            })
     }
 }
 
@@ -76,7 +79,13 @@ mod tests {
             assert_eq!(metric.name().parse::<Metric>().unwrap(), metric);
             assert_eq!(Metric::from_code(metric.code()), Some(metric));
         }
-        assert!("euclid".parse::<Metric>().unwrap_err().to_string().contains("cosine, dot or l2"));
+        assert!(
+            "euclid"
+                .parse::<Metric>()
+                .unwrap_err()
+                .to_string()
+                .contains("cosine, dot or l2")
+        );
         assert_eq!(Metric::from_code(0), None);
     }
 }

@@ -16,19 +16,35 @@ fn longest() -> f64 {
 
 /// Writes a vector as it is compared: normalized under cosine, otherwise as given; zeros behind it. Negative zeros
 /// become positive, so that equal vectors have equal bytes.
-pub(crate) fn prepare(place: Place, vector: &[f32], metric: Metric, out: &mut [f32]) -> Result<(), IndexError> {
-    let squares: f64 = vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+pub(crate) fn prepare(
+    place: Place,
+    vector: &[f32],
+    metric: Metric,
+    out: &mut [f32],
+) -> Result<(), IndexError> {
+    let squares: f64 = vector
+        .iter()
+        .map(|&value| f64::from(value) * f64::from(value))
+        .sum();
     if !squares.is_finite() {
         let position = vector.iter().position(|value| !value.is_finite()).unwrap_or(0);
         let found = vector.get(position).copied().unwrap_or(f32::NAN);
-        return Err(IndexError::NotFinite { place, position, found });
+        return Err(IndexError::NotFinite {
+            place,
+            position,
+            found,
+        });
     }
     let length = squares.sqrt();
     let scale = match metric {
         Metric::Cosine if length == 0.0 => return Err(IndexError::ZeroVector { place }),
         Metric::Cosine => 1.0 / length,
         Metric::Dot | Metric::L2 if length > longest() => {
-            return Err(IndexError::TooLong { place, found: length, expected: longest() });
+            return Err(IndexError::TooLong {
+                place,
+                found: length,
+                expected: longest(),
+            });
         }
         Metric::Dot | Metric::L2 => 1.0,
     };
@@ -44,9 +60,17 @@ pub(crate) fn prepare(place: Place, vector: &[f32], metric: Metric, out: &mut [f
 pub(crate) fn prepare_rows(vectors: VectorsView<'_>, metric: Metric) -> Result<AlignedRows, IndexError> {
     let mut rows = AlignedRows::zeros(vectors.len(), vectors.dimension());
     let stride = rows.stride();
-    rows.as_mut_slice().par_chunks_mut(stride).enumerate().try_for_each(|(row, out)| {
-        prepare(Place::Row(row as u64), vectors.row(row).unwrap_or(&[]), metric, out)
-    })?;
+    rows.as_mut_slice()
+        .par_chunks_mut(stride)
+        .enumerate()
+        .try_for_each(|(row, out)| {
+            prepare(
+                Place::Row(row as u64),
+                vectors.row(row).unwrap_or(&[]),
+                metric,
+                out,
+            )
+        })?;
     Ok(rows)
 }
 
@@ -66,15 +90,19 @@ pub(crate) const NO_ROW: u32 = u32::MAX;
 impl Groups {
     /// Finds the rows that are equal bit by bit.
     pub(crate) fn find(rows: &Rows<'_>) -> Self {
-        let mut order: Vec<(u64, u32)> =
-            (0..rows.len() as u32).into_par_iter().map(|row| (hash(rows.get(row).unwrap_or(&[])), row)).collect();
+        let mut order: Vec<(u64, u32)> = (0..rows.len() as u32)
+            .into_par_iter()
+            .map(|row| (hash(rows.get(row).unwrap_or(&[])), row))
+            .collect();
         order.par_sort_unstable();
         let mut next = vec![NO_ROW; rows.len()];
         let mut follower = vec![false; rows.len()];
         for same_hash in order.chunk_by(|a, b| a.0 == b.0).filter(|chunk| chunk.len() > 1) {
             chain(rows, same_hash, &mut next, &mut follower);
         }
-        let first: Vec<u32> = (0..rows.len() as u32).filter(|&row| !follower[row as usize]).collect();
+        let first: Vec<u32> = (0..rows.len() as u32)
+            .filter(|&row| !follower[row as usize])
+            .collect();
         if first.len() == rows.len() {
             next.clear();
         }
@@ -116,7 +144,10 @@ mod tests {
     fn cosine_normalizes_whatever_the_length() {
         for scale in [1e-30, 1.0, 1e37] {
             let out = prepared(&[3.0 * scale, -4.0 * scale], Metric::Cosine).unwrap();
-            assert!((out[0] - 0.6).abs() < 1e-6 && (out[1] + 0.8).abs() < 1e-6 && out[2] == 0.0, "{out:?}");
+            assert!(
+                (out[0] - 0.6).abs() < 1e-6 && (out[1] + 0.8).abs() < 1e-6 && out[2] == 0.0,
+                "{out:?}"
+            );
         }
         assert_eq!(prepared(&[3.0, -0.0], Metric::L2).unwrap()[1].to_bits(), 0);
     }

@@ -28,12 +28,22 @@ pub fn exact_neighbors(
 ) -> Result<Vec<Vec<u32>>, IndexError> {
     if base.dimension() != queries.dimension() {
         let (found, expected) = (queries.dimension(), base.dimension());
-        return Err(IndexError::Dimension { field: "queries", found, expected });
+        return Err(IndexError::Dimension {
+            field: "queries",
+            found,
+            expected,
+        });
     }
     let (base, queries) = (prepare_rows(base, metric)?, prepare_rows(queries, metric)?);
-    let space = Space { rows: base.as_rows(), metric, kernels: Kernels::detect()? };
+    let space = Space {
+        rows: base.as_rows(),
+        metric,
+        kernels: Kernels::detect()?,
+    };
     let queries = queries.as_rows();
-    let queries: Vec<&[f32]> = (0..queries.len() as u32).filter_map(|row| queries.get(row)).collect();
+    let queries: Vec<&[f32]> = (0..queries.len() as u32)
+        .filter_map(|row| queries.get(row))
+        .collect();
     Ok(exact_rows(&space, &queries, k, None))
 }
 
@@ -83,13 +93,19 @@ mod tests {
     #[test]
     fn exact_neighbors_agree_with_a_sort() {
         let base: Vec<f32> = (0..900).map(|value| ((value * 37) % 101) as f32 - 50.0).collect();
-        let (base, queries) = (VectorsView::new(&base, 3).unwrap(), VectorsView::new(&base[30..60], 3).unwrap());
+        let (base, queries) = (
+            VectorsView::new(&base, 3).unwrap(),
+            VectorsView::new(&base[30..60], 3).unwrap(),
+        );
         let found = exact_neighbors(base, queries, Metric::L2, 5).unwrap();
         for (found, query) in found.iter().zip(queries.rows()) {
             let distance = |row: &[f32]| row.iter().zip(query).map(|(x, y)| (x - y) * (x - y)).sum::<f32>();
             let mut all: Vec<(f32, u32)> = base.rows().map(distance).zip(0..).collect();
             all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            assert_eq!(*found, all.iter().take(5).map(|entry| entry.1).collect::<Vec<_>>());
+            assert_eq!(
+                *found,
+                all.iter().take(5).map(|entry| entry.1).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -52,8 +52,16 @@ mod tests {
 
     #[test]
     fn best_first_then_lowest_row() {
-        let neighbor = |row, score| Neighbor { row: RowId(row), score };
-        let mut all = vec![neighbor(3, 0.5), neighbor(9, 0.9), neighbor(1, 0.5), neighbor(2, f32::NAN)];
+        let neighbor = |row, score| Neighbor {
+            row: RowId(row),
+            score,
+        };
+        let mut all = vec![
+            neighbor(3, 0.5),
+            neighbor(9, 0.9),
+            neighbor(1, 0.5),
+            neighbor(2, f32::NAN),
+        ];
         all.sort_unstable();
         let rows: Vec<u32> = all.iter().map(|neighbor| neighbor.row.0).collect();
         assert_eq!(rows, [2, 9, 1, 3]);

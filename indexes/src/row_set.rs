@@ -14,7 +14,11 @@ impl RowSet {
     /// An empty set over rows `0..len`.
     #[must_use]
     pub fn new(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(64)], len, count: 0 }
+        Self {
+            words: vec![0; len.div_ceil(64)],
+            len,
+            count: 0,
+        }
     }
 
     /// The set of all rows `0..len`.
@@ -57,24 +61,35 @@ impl RowSet {
     #[inline]
     #[must_use]
     pub fn contains(&self, row: RowId) -> bool {
-        self.words.get(row.index() / 64).is_some_and(|word| word >> (row.0 % 64) & 1 == 1)
+        self.words
+            .get(row.index() / 64)
+            .is_some_and(|word| word >> (row.0 % 64) & 1 == 1)
     }
 
     /// The rows in the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.words.iter().zip(0_u32..).flat_map(|(&word, position)| Bits(word).map(move |bit| RowId(position * 64 + bit)))
+        self.words
+            .iter()
+            .zip(0_u32..)
+            .flat_map(|(&word, position)| Bits(word).map(move |bit| RowId(position * 64 + bit)))
     }
 
     /// Keeps the rows that are in both sets. Rows that `other` does not reach count as absent there.
     pub fn and(&mut self, other: &Self) {
         let others = other.words.iter().copied().chain(std::iter::repeat(0));
-        self.words.iter_mut().zip(others).for_each(|(word, other)| *word &= other);
+        self.words
+            .iter_mut()
+            .zip(others)
+            .for_each(|(word, other)| *word &= other);
         self.recount();
     }
 
     /// Adds the rows of `other` (those below this set's `len`).
     pub fn or(&mut self, other: &Self) {
-        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+        self.words
+            .iter_mut()
+            .zip(&other.words)
+            .for_each(|(word, other)| *word |= other);
         self.recount();
     }
 
@@ -112,9 +127,12 @@ impl FromIterator<bool> for RowSet {
     fn from_iter<I: IntoIterator<Item = bool>>(flags: I) -> Self {
         let flags: Vec<bool> = flags.into_iter().collect();
         let mut set = Self::new(flags.len());
-        (0_u32..).zip(flags).filter(|(_, flag)| *flag).for_each(|(row, _)| {
-            set.insert(RowId(row));
-        });
+        (0_u32..)
+            .zip(flags)
+            .filter(|(_, flag)| *flag)
+            .for_each(|(row, _)| {
+                set.insert(RowId(row));
+            });
         set
     }
 }
@@ -126,7 +144,9 @@ mod tests {
     use super::*;
 
     fn flags(set: &RowSet) -> Vec<bool> {
-        (0..set.len()).map(|row| set.contains(RowId(row as u32))).collect()
+        (0..set.len())
+            .map(|row| set.contains(RowId(row as u32)))
+            .collect()
     }
 
     #[test]
@@ -134,7 +154,10 @@ mod tests {
         let mut set = RowSet::new(65);
         assert!(set.insert(RowId(64)) && !set.insert(RowId(64)));
         assert!(!set.insert(RowId(65)) && !set.contains(RowId(u32::MAX)));
-        assert_eq!((set.count(), RowSet::full(65).count(), RowSet::full(0).count()), (1, 65, 0));
+        assert_eq!(
+            (set.count(), RowSet::full(65).count(), RowSet::full(0).count()),
+            (1, 65, 0)
+        );
     }
 
     proptest! {

@@ -23,11 +23,18 @@ impl<'a> VectorsView<'a> {
     /// values; [`IndexError::TooManyRows`] above [`MAX_ROWS`] rows.
     pub fn new(values: &'a [f32], dimension: usize) -> Result<Self, IndexError> {
         if !(1..=MAX_DIMENSION).contains(&dimension) || !values.len().is_multiple_of(dimension) {
-            return Err(IndexError::Shape { values: values.len(), dimension, max: MAX_DIMENSION });
+            return Err(IndexError::Shape {
+                values: values.len(),
+                dimension,
+                max: MAX_DIMENSION,
+            });
         }
         let view = Self { values, dimension };
         if view.len() > MAX_ROWS {
-            return Err(IndexError::TooManyRows { found: view.len(), expected: MAX_ROWS });
+            return Err(IndexError::TooManyRows {
+                found: view.len(),
+                expected: MAX_ROWS,
+            });
         }
         Ok(view)
     }
@@ -141,11 +148,19 @@ mod tests {
 
     #[test]
     fn shapes_are_checked() {
-        assert!(VectorsView::new(&[1.0; 7], 3).unwrap_err().to_string().contains("found 7 values"));
+        assert!(
+            VectorsView::new(&[1.0; 7], 3)
+                .unwrap_err()
+                .to_string()
+                .contains("found 7 values")
+        );
         assert!(VectorsView::new(&[], 0).is_err());
         assert!(VectorsView::new(&[], MAX_DIMENSION + 1).is_err());
         let view = VectorsView::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
-        assert_eq!((view.len(), view.row(1), view.row(2)), (2, Some(&[3.0, 4.0][..]), None));
+        assert_eq!(
+            (view.len(), view.row(1), view.row(2)),
+            (2, Some(&[3.0, 4.0][..]), None)
+        );
         assert_eq!(view.row(usize::MAX), None);
         assert!(VectorsView::new(&[], 5).unwrap().is_empty());
     }

@@ -1,5 +1,10 @@
 //! Search against brute force: every kind, metric, filter and size.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed expectation stops the test, in its helpers too"
+)]
+
 mod support;
 
 use std::path::Path;
@@ -20,10 +25,18 @@ struct Fixture {
 }
 
 fn small(kind: Kind, metric: Metric) -> BuildSettings {
-    BuildSettings { ef_construction: 60, ..BuildSettings::new(kind, metric) }
+    BuildSettings {
+        ef_construction: 60,
+        ..BuildSettings::new(kind, metric)
+    }
 }
 
-fn build(path: &Path, values: &[f32], dimension: usize, settings: &BuildSettings) -> Result<Box<dyn Index>, IndexError> {
+fn build(
+    path: &Path,
+    values: &[f32],
+    dimension: usize,
+    settings: &BuildSettings,
+) -> Result<Box<dyn Index>, IndexError> {
     alike_indexes::build(VectorsView::new(values, dimension)?, settings, &|_| (), path)?;
     alike_indexes::verify(path)?;
     alike_indexes::open(path)
@@ -31,9 +44,20 @@ fn build(path: &Path, values: &[f32], dimension: usize, settings: &BuildSettings
 
 fn fixture(values: &[f32], dimension: usize, metric: Metric) -> Fixture {
     let folder = TempDir::new().unwrap();
-    let make = |kind: Kind| build(&folder.path().join(kind.name()), values, dimension, &small(kind, metric)).unwrap();
+    let make = |kind: Kind| {
+        build(
+            &folder.path().join(kind.name()),
+            values,
+            dimension,
+            &small(kind, metric),
+        )
+        .unwrap()
+    };
     let indexes = Kind::ALL.map(make).into_iter().collect();
-    Fixture { _folder: folder, indexes }
+    Fixture {
+        _folder: folder,
+        indexes,
+    }
 }
 
 fn search(index: &dyn Index, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Plan {
@@ -48,7 +72,11 @@ fn assert_exact(scratch: &Scratch, expected: &[f64]) {
     assert_eq!(scratch.neighbors().len(), expected.len());
     for (neighbor, expected) in scratch.neighbors().iter().zip(expected) {
         let slack = 1e-4 * expected.abs().max(1.0);
-        assert!((f64::from(neighbor.score) - expected).abs() < slack, "{} for {expected}", neighbor.score);
+        assert!(
+            (f64::from(neighbor.score) - expected).abs() < slack,
+            "{} for {expected}",
+            neighbor.score
+        );
     }
 }
 
@@ -85,11 +113,17 @@ proptest! {
 #[test]
 fn graph_plans_reach_the_calibrated_recall_on_clustered_data() {
     let (rows_in, dimension) = (12_000, 48);
-    let (base, queries) = (clustered(rows_in, dimension, 60, 11, 1), clustered(200, dimension, 60, 11, 2));
+    let (base, queries) = (
+        clustered(rows_in, dimension, 60, 11, 1),
+        clustered(200, dimension, 60, 11, 2),
+    );
     let view = |values| VectorsView::new(values, dimension).unwrap();
     for metric in Metric::ALL {
         let folder = TempDir::new().unwrap();
-        let settings = BuildSettings { ef_construction: 100, ..BuildSettings::new(Kind::Hnsw, metric) };
+        let settings = BuildSettings {
+            ef_construction: 100,
+            ..BuildSettings::new(Kind::Hnsw, metric)
+        };
         let index = build(&folder.path().join("index"), &base, dimension, &settings).unwrap();
         let truth = exact_neighbors(view(&base), view(&queries), metric, 10).unwrap();
         let mut scratch = Scratch::new();
@@ -99,7 +133,10 @@ fn graph_plans_reach_the_calibrated_recall_on_clustered_data() {
             assert_eq!(plan, Plan::Graph, "{metric} {:?}", index.description());
             mean += recall(&rows(&scratch), truth) / 200.0;
         }
-        println!("{metric}: recall {mean:.4}, measured when built {:?}", index.description().recall());
+        println!(
+            "{metric}: recall {mean:.4}, measured when built {:?}",
+            index.description().recall()
+        );
         assert!(mean >= 0.98, "{metric}: {mean}");
     }
 }
@@ -107,7 +144,10 @@ fn graph_plans_reach_the_calibrated_recall_on_clustered_data() {
 #[test]
 fn filtered_plans_find_what_brute_force_finds() {
     let (len, dimension) = (12_000, 32);
-    let (base, queries) = (clustered(len, dimension, 60, 13, 1), clustered(60, dimension, 60, 13, 2));
+    let (base, queries) = (
+        clustered(len, dimension, 60, 13, 1),
+        clustered(60, dimension, 60, 13, 2),
+    );
     for metric in Metric::ALL {
         let fixture = fixture(&base, dimension, metric);
         let graph = &fixture.indexes[1];
@@ -117,18 +157,33 @@ fn filtered_plans_find_what_brute_force_finds() {
             let filter = random_set(len, keep, keep);
             let mut mean = 0.0;
             for query in queries.chunks(dimension) {
-                let exact = Request { filter: Some(&filter), exact: true, ..Request::default() };
+                let exact = Request {
+                    filter: Some(&filter),
+                    exact: true,
+                    ..Request::default()
+                };
                 search(graph.as_ref(), query, &exact, &mut scratch);
                 let truth = rows(&scratch);
-                let request = Request { beam: Some(32), exact: false, ..exact };
+                let request = Request {
+                    beam: Some(32),
+                    exact: false,
+                    ..exact
+                };
                 plans.push(search(graph.as_ref(), query, &request, &mut scratch));
                 assert_eq!(scratch.neighbors().len(), truth.len(), "{metric} {keep}");
                 mean += recall(&rows(&scratch), &truth) / 60.0;
             }
-            assert!(mean > 0.9, "{metric}: recall {mean} with {} admitted", filter.count());
+            assert!(
+                mean > 0.9,
+                "{metric}: recall {mean} with {} admitted",
+                filter.count()
+            );
         }
         for plan in [Plan::Exact, Plan::Graph, Plan::FilteredGraph] {
-            assert!(plans.contains(&plan), "{metric}: no query was answered by {plan:?}");
+            assert!(
+                plans.contains(&plan),
+                "{metric}: no query was answered by {plan:?}"
+            );
         }
     }
 }
@@ -147,7 +202,12 @@ fn a_filter_against_the_query_still_fills_the_answer() {
     order[..len / 2].iter().for_each(|&row| {
         filter.insert(RowId(row as u32));
     });
-    let request = Request { k: 100, beam: Some(100), filter: Some(&filter), exact: false };
+    let request = Request {
+        k: 100,
+        beam: Some(100),
+        filter: Some(&filter),
+        exact: false,
+    };
     let mut scratch = Scratch::new();
     search(fixture.indexes[1].as_ref(), query, &request, &mut scratch);
     assert_eq!(scratch.neighbors().len(), 100);
@@ -169,7 +229,12 @@ fn thousands_of_identical_vectors_are_all_found() {
         let expected: Vec<u32> = [0].into_iter().chain(2_000..2_049).collect();
         let admitted = random_set(9_000, 800, 3);
         for (filter, k) in [(None, 50), (Some(&admitted), 50)] {
-            let request = Request { k, beam: Some(50), filter, exact: false };
+            let request = Request {
+                k,
+                beam: Some(50),
+                filter,
+                exact: false,
+            };
             search(graph.as_ref(), &twin, &request, &mut scratch);
             assert_eq!(scratch.neighbors().len(), k);
             if filter.is_none() && metric != Metric::Dot {
@@ -198,7 +263,11 @@ fn nothing_one_and_two_rows() {
 #[test]
 fn stored_vectors_come_back() {
     let base = [3.0, 4.0, 0.0, -2.0];
-    for (metric, expected) in [(Metric::Dot, [3.0, 4.0]), (Metric::L2, [3.0, 4.0]), (Metric::Cosine, [0.6, 0.8])] {
+    for (metric, expected) in [
+        (Metric::Dot, [3.0, 4.0]),
+        (Metric::L2, [3.0, 4.0]),
+        (Metric::Cosine, [0.6, 0.8]),
+    ] {
         for index in fixture(&base, 2, metric).indexes {
             assert_eq!(index.vector(RowId(0)), Some(&expected[..]));
         }
@@ -212,8 +281,14 @@ fn unusable_questions_and_rows_are_named() {
     let other = RowSet::full(3);
     for index in &fixture.indexes {
         let mut text = |query: &[f32], filter| {
-            let request = Request { filter, ..Request::default() };
-            let error = index.search(query, &request, &mut scratch).unwrap_err().to_string();
+            let request = Request {
+                filter,
+                ..Request::default()
+            };
+            let error = index
+                .search(query, &request, &mut scratch)
+                .unwrap_err()
+                .to_string();
             assert!(scratch.neighbors().is_empty());
             error
         };
@@ -225,14 +300,30 @@ fn unusable_questions_and_rows_are_named() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("index");
     for kind in Kind::ALL {
-        let error = |values: &[f32]| build(&path, values, 2, &small(kind, Metric::Cosine)).unwrap_err().to_string();
+        let error = |values: &[f32]| {
+            build(&path, values, 2, &small(kind, Metric::Cosine))
+                .unwrap_err()
+                .to_string()
+        };
         assert!(error(&[1.0, 2.0, 0.0, 0.0]).starts_with("row 1: found all zeros"));
         assert!(error(&[1.0, 2.0, 3.0, f32::NAN]).starts_with("row 1: found NaN at position 1"));
-        let wide = BuildSettings { m: 300, ..small(kind, Metric::L2) };
-        assert!(build(&path, &[1.0], 1, &wide).unwrap_err().to_string().contains("m: found \"300\""));
+        let wide = BuildSettings {
+            m: 300,
+            ..small(kind, Metric::L2)
+        };
+        assert!(
+            build(&path, &[1.0], 1, &wide)
+                .unwrap_err()
+                .to_string()
+                .contains("m: found \"300\"")
+        );
     }
     assert!(!path.exists(), "a failed build publishes nothing");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "and leaves nothing behind");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "and leaves nothing behind"
+    );
 }
 
 #[test]
@@ -240,7 +331,11 @@ fn a_build_reports_progress_and_what_it_measured() {
     let folder = TempDir::new().unwrap();
     let base = clustered(3_000, 16, 10, 23, 1);
     let seen = Mutex::new(Vec::new());
-    let settings = BuildSettings { recall_target: 0.9, threads: Some(2), ..small(Kind::Hnsw, Metric::Cosine) };
+    let settings = BuildSettings {
+        recall_target: 0.9,
+        threads: Some(2),
+        ..small(Kind::Hnsw, Metric::Cosine)
+    };
     let vectors = VectorsView::new(&base, 16).unwrap();
     let progress = |progress| seen.lock().unwrap().push(progress);
     let path = folder.path().join("index");
@@ -250,11 +345,25 @@ fn a_build_reports_progress_and_what_it_measured() {
         let last = seen.iter().rfind(|progress| progress.phase == phase).unwrap();
         assert_eq!(last.done, last.total, "{phase:?} ends complete");
     }
-    assert_eq!((report.rows, report.held_out, report.bytes), (3_000, 300, path.metadata().unwrap().len()));
-    let chosen = report.calibration.iter().find(|entry| entry.recall >= 0.9).unwrap();
+    assert_eq!(
+        (report.rows, report.held_out, report.bytes),
+        (3_000, 300, path.metadata().unwrap().len())
+    );
+    let chosen = report
+        .calibration
+        .iter()
+        .find(|entry| entry.recall >= 0.9)
+        .unwrap();
     assert_eq!(report.beam, chosen.beam as usize);
-    assert!(report.calibration.is_sorted_by(|a, b| a.beam < b.beam && a.recall <= b.recall + 0.01));
+    assert!(
+        report
+            .calibration
+            .is_sorted_by(|a, b| a.beam < b.beam && a.recall <= b.recall + 0.01)
+    );
     let index = alike_indexes::open(&path).unwrap();
     assert_eq!(index.description().calibration, report.calibration);
-    assert_eq!((index.description().beam as usize, index.description().recall()), (report.beam, report.recall));
+    assert_eq!(
+        (index.description().beam as usize, index.description().recall()),
+        (report.beam, report.recall)
+    );
 }

@@ -109,11 +109,17 @@ pub(super) fn encode(kind: u32, file_len: u64, sections: &[Section]) -> Vec<u8> 
 
 /// A little-endian number at a place that the caller has checked to exist.
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u32::from_le_bytes(*chunk))
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |chunk| u32::from_le_bytes(*chunk))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
 /// Reads and checks header and table: magic, version, length, checksum, places of the sections. Gives the kind code and
@@ -123,14 +129,22 @@ pub(super) fn decode(path: &Path, file: &[u8]) -> Result<(u32, Vec<Section>), In
     let count = u32_at(file, 16) as usize;
     let end = HEADER_BYTES + count.min(MAX_SECTIONS) * ENTRY_BYTES;
     if count > MAX_SECTIONS || file.len() < end {
-        return Err(IndexError::damaged(path, "header, section count", count, "a table that fits the file"));
+        return Err(IndexError::damaged(
+            path,
+            "header, section count",
+            count,
+            "a table that fits the file",
+        ));
     }
     check_sum(path, &file[..end])?;
     let file_len = u64_at(file, 24);
     if file_len != file.len() as u64 {
         return Err(IndexError::damaged(path, "file length", file.len(), file_len));
     }
-    let sections: Vec<Section> = file[HEADER_BYTES..end].chunks_exact(ENTRY_BYTES).map(decode_entry).collect();
+    let sections: Vec<Section> = file[HEADER_BYTES..end]
+        .chunks_exact(ENTRY_BYTES)
+        .map(decode_entry)
+        .collect();
     check_places(path, end as u64, file_len, &sections)?;
     Ok((u32_at(file, 12), sections))
 }
@@ -138,15 +152,31 @@ pub(super) fn decode(path: &Path, file: &[u8]) -> Result<(u32, Vec<Section>), In
 fn check_start(path: &Path, file: &[u8]) -> Result<(), IndexError> {
     let start = &file[..file.len().min(MAGIC.len())];
     if start != &MAGIC[..start.len()] || start.is_empty() {
-        let found = if start.is_empty() { "nothing (it is empty)".to_owned() } else { format!("{start:02x?}") };
-        return Err(IndexError::NotAnIndex { path: path.to_owned(), found });
+        let found = if start.is_empty() {
+            "nothing (it is empty)".to_owned()
+        } else {
+            format!("{start:02x?}")
+        };
+        return Err(IndexError::NotAnIndex {
+            path: path.to_owned(),
+            found,
+        });
     }
     if file.len() < HEADER_BYTES {
-        return Err(IndexError::damaged(path, "file length", file.len(), format!("at least {HEADER_BYTES}")));
+        return Err(IndexError::damaged(
+            path,
+            "file length",
+            file.len(),
+            format!("at least {HEADER_BYTES}"),
+        ));
     }
     let version = u32_at(file, 8);
     if version != VERSION {
-        return Err(IndexError::Version { path: path.to_owned(), found: version, expected: VERSION });
+        return Err(IndexError::Version {
+            path: path.to_owned(),
+            found: version,
+            expected: VERSION,
+        });
     }
     Ok(())
 }
@@ -157,24 +187,41 @@ fn check_sum(path: &Path, header: &[u8]) -> Result<(), IndexError> {
     if checksum(&copy) == header[CHECKSUM] {
         return Ok(());
     }
-    Err(IndexError::damaged(path, "header, checksum", "another content", "the content that was written"))
+    Err(IndexError::damaged(
+        path,
+        "header, checksum",
+        "another content",
+        "the content that was written",
+    ))
 }
 
 fn decode_entry(bytes: &[u8]) -> Section {
     let mut checksum = Checksum::default();
     checksum.copy_from_slice(&bytes[24..40]);
-    Section { tag: u32_at(bytes, 0), offset: u64_at(bytes, 8), len: u64_at(bytes, 16), checksum }
+    Section {
+        tag: u32_at(bytes, 0),
+        offset: u64_at(bytes, 8),
+        len: u64_at(bytes, 16),
+        checksum,
+    }
 }
 
 /// Sections lie in file order, aligned, apart from each other, inside the file, each tag once.
 fn check_places(path: &Path, start: u64, file_len: u64, sections: &[Section]) -> Result<(), IndexError> {
     let mut free = start;
     for (position, section) in sections.iter().enumerate() {
-        let twice = sections[..position].iter().any(|earlier| earlier.tag == section.tag);
+        let twice = sections[..position]
+            .iter()
+            .any(|earlier| earlier.tag == section.tag);
         let fits = section.offset >= free && section.end() <= file_len;
         if twice || !fits || !section.offset.is_multiple_of(alignment(section.len)) {
             let found = format!("offset {} and length {}", section.offset, section.len);
-            return Err(IndexError::damaged(path, section.name(), found, "an aligned place of its own in the file"));
+            return Err(IndexError::damaged(
+                path,
+                section.name(),
+                found,
+                "an aligned place of its own in the file",
+            ));
         }
         free = section.end();
     }

@@ -13,4 +13,6 @@ pub(crate) use reader::{Mapped, MappedFile};
 pub(crate) use writer::FileWriter;
 
 #[cfg(target_endian = "big")]
-compile_error!("index files are little-endian and mapped as they are; big-endian processors are not supported");
+compile_error!(
+    "index files are little-endian and mapped as they are; big-endian processors are not supported"
+);

@@ -1,5 +1,8 @@
 //! Mapping an index file.
-#![allow(unsafe_code, reason = "memory maps and views of their bytes as numbers; every block says why it is sound")]
+#![allow(
+    unsafe_code,
+    reason = "memory maps and views of their bytes as numbers; every block says why it is sound"
+)]
 
 use std::fs::File;
 use std::marker::PhantomData;
@@ -41,17 +44,31 @@ impl MappedFile {
     /// Maps the file and checks all but the content of its sections.
     pub(crate) fn open(path: &Path) -> Result<Self, IndexError> {
         let file = File::open(path).map_err(IndexError::io(path, "open"))?;
-        let metadata = file.metadata().map_err(IndexError::io(path, "read the length of"))?;
+        let metadata = file
+            .metadata()
+            .map_err(IndexError::io(path, "read the length of"))?;
         if metadata.len() == 0 || !metadata.is_file() {
-            let found = if metadata.is_file() { "nothing (it is empty)" } else { "nothing (it is no plain file)" };
-            return Err(IndexError::NotAnIndex { path: path.to_owned(), found: found.to_owned() });
+            let found = if metadata.is_file() {
+                "nothing (it is empty)"
+            } else {
+                "nothing (it is no plain file)"
+            };
+            return Err(IndexError::NotAnIndex {
+                path: path.to_owned(),
+                found: found.to_owned(),
+            });
         }
         // SAFETY: published files are never changed in place (the writer renames whole files), so the mapped bytes stay
         // as they are for the life of the map; all offsets into it are checked against its length.
         let map = unsafe { Mmap::map(&file) }.map_err(IndexError::io(path, "map"))?;
         advise(&map);
         let (kind, sections) = header::decode(path, &map)?;
-        Ok(Self { path: path.to_owned(), map: Arc::new(map), kind, sections })
+        Ok(Self {
+            path: path.to_owned(),
+            map: Arc::new(map),
+            kind,
+            sections,
+        })
     }
 
     /// The number of the kind of index it holds.
@@ -89,7 +106,12 @@ impl MappedFile {
         if !aligned && len > 0 {
             return Err(self.damaged(section.name(), "an unaligned place", "an aligned one"));
         }
-        Ok(Mapped { map: Arc::clone(&self.map), offset: section.offset as usize, len, of: PhantomData })
+        Ok(Mapped {
+            map: Arc::clone(&self.map),
+            offset: section.offset as usize,
+            len,
+            of: PhantomData,
+        })
     }
 
     /// Reads every byte: the checksum of each section, and zeros between them.
@@ -120,7 +142,9 @@ impl MappedFile {
 
     /// Inside the map: the places were checked when it was opened.
     fn content(&self, section: &Section) -> &[u8] {
-        self.map.get(section.offset as usize..section.end() as usize).unwrap_or(&[])
+        self.map
+            .get(section.offset as usize..section.end() as usize)
+            .unwrap_or(&[])
     }
 
     fn check(&self, section: &Section) -> Result<(), IndexError> {
@@ -129,7 +153,11 @@ impl MappedFile {
         if header::shorten(&hasher.finalize()) == section.checksum {
             return Ok(());
         }
-        Err(self.damaged(section.name(), "another content", "the content its checksum was made of"))
+        Err(self.damaged(
+            section.name(),
+            "another content",
+            "the content its checksum was made of",
+        ))
     }
 
     fn check_gap(&self, from: usize, to: usize) -> Result<(), IndexError> {

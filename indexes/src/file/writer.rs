@@ -25,10 +25,18 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// Starts a file of `planned` sections that will be published at `path`.
     pub(crate) fn create(path: &Path, kind: u32, planned: usize) -> Result<Self, IndexError> {
-        let temporary = temporary_beside(path).map_err(IndexError::io(path, "create a temporary file beside it"))?;
+        let temporary =
+            temporary_beside(path).map_err(IndexError::io(path, "create a temporary file beside it"))?;
         let end = (HEADER_BYTES + planned * ENTRY_BYTES) as u64;
         let file = BufWriter::with_capacity(BUFFER, temporary);
-        Ok(Self { path: path.to_owned(), kind, planned, sections: Vec::new(), end, file })
+        Ok(Self {
+            path: path.to_owned(),
+            kind,
+            planned,
+            sections: Vec::new(),
+            end,
+            file,
+        })
     }
 
     /// Writes a section that is at hand as values.
@@ -44,13 +52,22 @@ impl FileWriter {
         write(&mut self.file).map_err(IndexError::io(&self.path, "write"))?;
         self.end = offset + bytes.len() as u64;
         let checksum = header::shorten(&hasher.finalize());
-        self.sections.push(Section { tag, offset, len: bytes.len() as u64, checksum });
+        self.sections.push(Section {
+            tag,
+            offset,
+            len: bytes.len() as u64,
+            checksum,
+        });
         Ok(())
     }
 
     /// Writes the header, syncs, and renames the file to its final name. Gives its length in bytes.
     pub(crate) fn publish(mut self) -> Result<u64, IndexError> {
-        debug_assert_eq!(self.sections.len(), self.planned, "the table's size was fixed at the start");
+        debug_assert_eq!(
+            self.sections.len(),
+            self.planned,
+            "the table's size was fixed at the start"
+        );
         let head = header::encode(self.kind, self.end, &self.sections);
         let finish = |mut file: BufWriter<NamedTempFile>| {
             file.seek(SeekFrom::Start(0))?;
@@ -74,16 +91,25 @@ fn temporary_beside(path: &Path) -> std::io::Result<NamedTempFile> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     #[cfg(unix)]
     builder.permissions(mode);
-    builder.prefix(".").suffix(".partial").tempfile_in(folder_of(path))
+    builder
+        .prefix(".")
+        .suffix(".partial")
+        .tempfile_in(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Makes the rename itself durable.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder_of(path))?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 /// Values whose bytes go into a section as they are, little-endian.

@@ -30,7 +30,13 @@ pub(super) fn calibrate(
         return Ok(Vec::new());
     }
     let steps = BEAMS.len() + 1;
-    let report = |done: usize| progress(Progress { phase: Phase::Calibrate, done: done as u64, total: steps as u64 });
+    let report = |done: usize| {
+        progress(Progress {
+            phase: Phase::Calibrate,
+            done: done as u64,
+            total: steps as u64,
+        });
+    };
     report(0);
     let mut admitted = RowSet::new(space.len());
     inserted.iter().for_each(|&row| {
@@ -60,13 +66,20 @@ fn measure(
         let found: Vec<u32> = scratch.pool.iter().map(|(row, _)| row).take(K).collect();
         Ok(recall::recall(&found, truth))
     };
-    let recalls: Vec<f64> =
-        queries.par_iter().zip(truth).map_init(Scratch::new, recall_of).collect::<Result<_, IndexError>>()?;
+    let recalls: Vec<f64> = queries
+        .par_iter()
+        .zip(truth)
+        .map_init(Scratch::new, recall_of)
+        .collect::<Result<_, IndexError>>()?;
     Ok((recalls.iter().sum::<f64>() / recalls.len().max(1) as f64) as f32)
 }
 
 /// The smallest beam that reaches the target; the largest if none does.
 pub(super) fn choose_beam(calibration: &[BeamRecall], settings: &BuildSettings) -> u32 {
-    let reached = calibration.iter().find(|entry| entry.recall >= settings.recall_target);
-    reached.or(calibration.last()).map_or(DEFAULT_BEAM, |entry| entry.beam)
+    let reached = calibration
+        .iter()
+        .find(|entry| entry.recall >= settings.recall_target);
+    reached
+        .or(calibration.last())
+        .map_or(DEFAULT_BEAM, |entry| entry.beam)
 }

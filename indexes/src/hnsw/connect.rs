@@ -20,7 +20,9 @@ struct Tree {
 
 impl Tree {
     fn reaches(&self, row: u32) -> bool {
-        self.parents.get(row as usize).is_some_and(|&parent| parent != NO_ROW)
+        self.parents
+            .get(row as usize)
+            .is_some_and(|&parent| parent != NO_ROW)
     }
 
     /// Adds `row` below `parent`, and all that `row` reaches.
@@ -39,16 +41,19 @@ impl Tree {
 }
 
 impl Frozen {
-    /// Makes every inserted node reachable from the entry at level 0; gives the number of links added for it.
-    pub(super) fn connect(&mut self, space: &Space<'_>, beam: usize) -> usize {
+    /// Makes every one of `nodes` (all that were inserted) reachable from the entry at level 0; gives the number of
+    /// links added for it.
+    pub(super) fn connect(&mut self, space: &Space<'_>, nodes: &[u32], beam: usize) -> usize {
         let rows = space.len();
-        let mut tree = Tree { parents: vec![NO_ROW; rows], queue: Vec::new() };
+        let mut tree = Tree {
+            parents: vec![NO_ROW; rows],
+            queue: Vec::new(),
+        };
         tree.grow(self, self.entry, self.entry);
         let mut scratch = Scratch::new();
         let mut added = 0;
-        for row in 0..rows as u32 {
-            let inserted = self.links.get(row as usize * 2 * self.m).is_some_and(|&link| link != NO_ROW);
-            if inserted && !tree.reaches(row) {
+        for &row in nodes {
+            if !tree.reaches(row) {
                 added += usize::from(self.link_in(space, &mut tree, row, beam.max(MIN_BEAM), &mut scratch));
             }
         }
@@ -56,15 +61,27 @@ impl Frozen {
     }
 
     /// Links `row` from the nearest node of the tree that has room.
-    fn link_in(&mut self, space: &Space<'_>, tree: &mut Tree, row: u32, beam: usize, scratch: &mut Scratch) -> bool {
+    fn link_in(
+        &mut self,
+        space: &Space<'_>,
+        tree: &mut Tree,
+        row: u32,
+        beam: usize,
+        scratch: &mut Scratch,
+    ) -> bool {
         let query = space.rows.get(row).unwrap_or(&[]);
         if scratch.set_query(query, space.metric).is_err() {
             return false;
         }
         self.graph(&[]).walk(space, beam, scratch);
         let near = scratch.pool.iter().map(|(node, _)| node);
-        let place = near.chain(0..space.len() as u32).filter(|&node| tree.reaches(node));
-        let Some((parent, slot)) = place.filter_map(|node| Some((node, self.spare_slot(tree, node)?))).next() else {
+        let place = near
+            .chain(0..space.len() as u32)
+            .filter(|&node| tree.reaches(node));
+        let Some((parent, slot)) = place
+            .filter_map(|node| Some((node, self.spare_slot(tree, node)?)))
+            .next()
+        else {
             return false;
         };
         self.links[slot] = row;
@@ -78,7 +95,11 @@ impl Frozen {
         let start = node as usize * width;
         let links = self.links.get(start..start + width)?;
         let free = links.iter().position(|&link| link == NO_ROW);
-        let spare = || links.iter().rposition(|&link| tree.parents[link as usize] != node);
+        let spare = || {
+            links
+                .iter()
+                .rposition(|&link| tree.parents[link as usize] != node)
+        };
         free.or_else(spare).map(|slot| start + slot)
     }
 }

@@ -26,7 +26,11 @@ type Layer = Vec<(u32, Vec<u32>)>;
 impl Frozen {
     /// A graph over no node, for `rows` rows.
     pub(super) fn empty(rows: usize, m: usize) -> Self {
-        Self { m, links: vec![NO_ROW; rows * 2 * m], ..Self::default() }
+        Self {
+            m,
+            links: vec![NO_ROW; rows * 2 * m],
+            ..Self::default()
+        }
     }
 
     /// Copies the links out of `builder`, over `rows` rows of which those not inserted stay without links.
@@ -47,12 +51,24 @@ impl Frozen {
                 let links = targets(list, row).filter(|&to| usize::from(levels[to as usize]) >= level);
                 match level.checked_sub(1).and_then(|upper| layers.get_mut(upper)) {
                     Some(layer) => layer.push((row as u32, links.take(m).collect())),
-                    None => frozen.links[row * 2 * m..(row + 1) * 2 * m].iter_mut().zip(links).for_each(|(to, link)| *to = link),
+                    None => frozen.links[row * 2 * m..(row + 1) * 2 * m]
+                        .iter_mut()
+                        .zip(links)
+                        .for_each(|(to, link)| *to = link),
                 }
             }
         }
-        let top = layers.last().and_then(|layer| layer.iter().map(|node| node.0).min());
-        frozen.entry = top.or_else(|| points.into_iter().next().map(|point| point.get_origin_id() as u32)).unwrap_or(0);
+        let top = layers
+            .last()
+            .and_then(|layer| layer.iter().map(|node| node.0).min());
+        frozen.entry = top
+            .or_else(|| {
+                points
+                    .into_iter()
+                    .next()
+                    .map(|point| point.get_origin_id() as u32)
+            })
+            .unwrap_or(0);
         frozen.flatten(layers);
         frozen
     }
@@ -61,10 +77,15 @@ impl Frozen {
         layers.iter_mut().for_each(|layer| layer.sort_unstable());
         let mut below: Option<&Layer> = None;
         for layer in &layers {
-            let place = |nodes: &Layer, row: u32| nodes.binary_search_by_key(&row, |node| node.0).unwrap_or(0) as u32;
+            let place =
+                |nodes: &Layer, row: u32| nodes.binary_search_by_key(&row, |node| node.0).unwrap_or(0) as u32;
             self.counts.push(layer.len() as u32);
             self.layers.extend(layer.iter().map(|node| node.0));
-            self.layers.extend(layer.iter().map(|node| below.map_or(node.0, |below| place(below, node.0))));
+            self.layers.extend(
+                layer
+                    .iter()
+                    .map(|node| below.map_or(node.0, |below| place(below, node.0))),
+            );
             for (_, links) in layer {
                 let end = self.layers.len() + self.m;
                 self.layers.extend(links.iter().map(|&row| place(layer, row)));
@@ -76,10 +97,20 @@ impl Frozen {
 
     /// The graph, to walk; `next` chains rows with equal vectors.
     pub(super) fn graph<'a>(&'a self, next: &'a [u32]) -> Graph<'a> {
-        Graph { m: self.m, links: &self.links, layers: &self.layers, counts: &self.counts, entry: self.entry, next }
+        Graph {
+            m: self.m,
+            links: &self.links,
+            layers: &self.layers,
+            counts: &self.counts,
+            entry: self.entry,
+            next,
+        }
     }
 }
 
 fn targets(list: &[Neighbour], row: usize) -> impl Iterator<Item = u32> {
-    list.iter().map(Neighbour::get_origin_id).filter(move |&to| to != row).map(|to| to as u32)
+    list.iter()
+        .map(Neighbour::get_origin_id)
+        .filter(move |&to| to != row)
+        .map(|to| to as u32)
 }

@@ -40,7 +40,13 @@ impl<'a> Graph<'a> {
     pub(super) fn walk(&self, space: &Space<'_>, beam: usize, scratch: &mut Scratch) -> Effort {
         let (start, distances) = self.descend(space, scratch);
         let mut effort = Effort { hops: 0, distances };
-        let Scratch { query, batch, pool, visited, .. } = scratch;
+        let Scratch {
+            query,
+            batch,
+            pool,
+            visited,
+            ..
+        } = scratch;
         pool.reset(beam);
         visited.reset(space.len());
         let query = query.as_slice();
@@ -53,10 +59,14 @@ impl<'a> Graph<'a> {
                     prefetch(self.links_of(node));
                 }
             }
-            let Some(node) = pool.expand_next() else { return effort };
+            let Some(node) = pool.expand_next() else {
+                return effort;
+            };
             effort.hops += 1;
             batch.ids.clear();
-            batch.ids.extend(self.targets(node, space.len()).filter(|&to| visited.insert(to)));
+            batch
+                .ids
+                .extend(self.targets(node, space.len()).filter(|&to| visited.insert(to)));
         }
     }
 
@@ -73,7 +83,14 @@ impl<'a> Graph<'a> {
     ) -> Result<Effort, Effort> {
         let (start, distances) = self.descend(space, scratch);
         let mut effort = Effort { hops: 0, distances };
-        let Scratch { query, batch, visited, top, frontier, .. } = scratch;
+        let Scratch {
+            query,
+            batch,
+            visited,
+            top,
+            frontier,
+            ..
+        } = scratch;
         visited.reset(space.len());
         top.reset(beam);
         frontier.clear();
@@ -83,7 +100,10 @@ impl<'a> Graph<'a> {
         loop {
             effort.distances += batch.ids.len() as u64;
             for (node, distance) in batch.score(space, query) {
-                let neighbor = Neighbor { row: RowId(node), score: -distance };
+                let neighbor = Neighbor {
+                    row: RowId(node),
+                    score: -distance,
+                };
                 if top.reaches(neighbor) {
                     prefetch(self.links_of(node));
                     frontier.push(Reverse(neighbor));
@@ -93,13 +113,18 @@ impl<'a> Graph<'a> {
                 }
             }
             let open = frontier.pop().filter(|Reverse(nearest)| top.reaches(*nearest));
-            let Some(Reverse(nearest)) = open else { return Ok(effort) };
+            let Some(Reverse(nearest)) = open else {
+                return Ok(effort);
+            };
             if effort.distances > budget {
                 return Err(effort);
             }
             effort.hops += 1;
             batch.ids.clear();
-            batch.ids.extend(self.targets(nearest.row.0, space.len()).filter(|&to| visited.insert(to)));
+            batch.ids.extend(
+                self.targets(nearest.row.0, space.len())
+                    .filter(|&to| visited.insert(to)),
+            );
         }
     }
 
@@ -107,20 +132,27 @@ impl<'a> Graph<'a> {
     pub(super) fn equals(&self, row: u32) -> impl Iterator<Item = RowId> + use<'a> {
         let next = self.next;
         let follow = move |row: &u32| next.get(*row as usize).copied().filter(|later| later > row);
-        std::iter::successors(Some(row), follow).map(RowId).take_while(move |row| next.is_empty() || row.index() < next.len())
+        std::iter::successors(Some(row), follow)
+            .map(RowId)
+            .take_while(move |row| next.is_empty() || row.index() < next.len())
     }
 
     /// The level-0 links of a node, with what fills up the list.
     #[inline]
     fn links_of(&self, node: u32) -> &'a [u32] {
         let start = (node as usize).saturating_mul(2 * self.m);
-        self.links.get(start..start.saturating_add(2 * self.m)).unwrap_or(&[])
+        self.links
+            .get(start..start.saturating_add(2 * self.m))
+            .unwrap_or(&[])
     }
 
     /// The rows that a node links to at level 0.
     #[inline]
     pub(super) fn targets(&self, node: u32, rows: usize) -> impl Iterator<Item = u32> + use<'a> {
-        self.links_of(node).iter().copied().take_while(move |&to| (to as usize) < rows)
+        self.links_of(node)
+            .iter()
+            .copied()
+            .take_while(move |&to| (to as usize) < rows)
     }
 
     /// The upper layers, top first.
@@ -158,16 +190,25 @@ impl Layer<'_> {
         let query = query.as_slice();
         batch.ids.clear();
         batch.ids.extend(self.rows.get(start));
-        let mut best = batch.score(space, query).next().map_or(f32::INFINITY, |(_, distance)| distance);
+        let mut best = batch
+            .score(space, query)
+            .next()
+            .map_or(f32::INFINITY, |(_, distance)| distance);
         let (mut place, mut distances) = (start, 1);
         loop {
             let links = self.links.get(place * m..(place + 1) * m).unwrap_or(&[]);
             batch.ids.clear();
-            batch.ids.extend(links.iter().map_while(|&link| self.rows.get(link as usize)));
+            batch
+                .ids
+                .extend(links.iter().map_while(|&link| self.rows.get(link as usize)));
             distances += batch.ids.len() as u64;
             let scored = batch.score(space, query).map(|(_, distance)| distance).zip(links);
-            let nearest = scored.min_by(|a, b| a.0.total_cmp(&b.0)).filter(|(distance, _)| *distance < best);
-            let Some((distance, &link)) = nearest else { return (place, distances) };
+            let nearest = scored
+                .min_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|(distance, _)| *distance < best);
+            let Some((distance, &link)) = nearest else {
+                return (place, distances);
+            };
             (best, place) = (distance, link as usize);
         }
     }

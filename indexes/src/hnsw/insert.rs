@@ -46,9 +46,17 @@ impl<'a> GraphBuilder<'a> {
         let (m, ef) = (settings.m, settings.ef_construction);
         let hnsw = Hnsw::new(m, rows.len().max(1), MAX_LAYERS, ef, SquaredL2(kernels));
         let all = (0..rows.len() as u32).into_par_iter();
-        let longest = (settings.metric == Metric::Dot)
-            .then(|| all.filter_map(|row| rows.get(row)).map(squares).reduce(|| 0.0, f64::max));
-        Self { hnsw, rows, longest, inserted: 0 }
+        let longest = (settings.metric == Metric::Dot).then(|| {
+            all.filter_map(|row| rows.get(row))
+                .map(squares)
+                .reduce(|| 0.0, f64::max)
+        });
+        Self {
+            hnsw,
+            rows,
+            longest,
+            inserted: 0,
+        }
     }
 
     /// Inserts these rows on all threads of the current pool; calls `done` with the number so far.
@@ -59,7 +67,8 @@ impl<'a> GraphBuilder<'a> {
         for batch in first.chunks(1).chain(rest.chunks(BATCH)) {
             let points: Vec<(Cow<'_, [f32]>, usize)> =
                 batch.iter().map(|&row| (self.point(row), row as usize)).collect();
-            let points: Vec<(&[f32], usize)> = points.iter().map(|(point, row)| (point.as_ref(), *row)).collect();
+            let points: Vec<(&[f32], usize)> =
+                points.iter().map(|(point, row)| (point.as_ref(), *row)).collect();
             self.hnsw.parallel_insert_slice(&points);
             self.inserted += batch.len();
             done(self.inserted);
@@ -80,5 +89,8 @@ impl<'a> GraphBuilder<'a> {
 }
 
 fn squares(values: &[f32]) -> f64 {
-    values.iter().map(|&value| f64::from(value) * f64::from(value)).sum()
+    values
+        .iter()
+        .map(|&value| f64::from(value) * f64::from(value))
+        .sum()
 }

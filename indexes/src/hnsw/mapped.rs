@@ -29,8 +29,15 @@ impl HnswIndex {
     pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
         let description = describe(&file)?;
         let (rows, m) = (description.rows, description.m as usize);
-        let words = description.layers.iter().map(|&count| count as usize * (2 + m)).sum();
-        let next = file.has(tag::DUPLICATES).then(|| file.numbers(tag::DUPLICATES, rows)).transpose()?;
+        let words = description
+            .layers
+            .iter()
+            .map(|&count| count as usize * (2 + m))
+            .sum();
+        let next = file
+            .has(tag::DUPLICATES)
+            .then(|| file.numbers(tag::DUPLICATES, rows))
+            .transpose()?;
         Ok(Self {
             vectors: StoredVectors::map(&file, &description)?,
             links: file.numbers(tag::LINKS, rows * 2 * m)?,
@@ -43,7 +50,11 @@ impl HnswIndex {
     }
 
     fn space(&self) -> Space<'_> {
-        Space { rows: self.vectors.rows(), metric: self.description.metric, kernels: self.kernels }
+        Space {
+            rows: self.vectors.rows(),
+            metric: self.description.metric,
+            kernels: self.kernels,
+        }
     }
 
     fn graph(&self) -> Graph<'_> {
@@ -69,7 +80,14 @@ impl HnswIndex {
         beam: usize,
         scratch: &mut Scratch,
     ) -> Result<Report, IndexError> {
-        scratch.admit(&self.description, query, &Request { k, ..Request::default() })?;
+        scratch.admit(
+            &self.description,
+            query,
+            &Request {
+                k,
+                ..Request::default()
+            },
+        )?;
         Ok(self.walk(k, beam.max(k).max(1), scratch))
     }
 
@@ -81,24 +99,49 @@ impl HnswIndex {
             if neighbors.len() >= k {
                 break;
             }
-            neighbors.extend(graph.equals(node).map(|row| Neighbor { row, score: -distance }).take(k - neighbors.len()));
+            neighbors.extend(
+                graph
+                    .equals(node)
+                    .map(|row| Neighbor {
+                        row,
+                        score: -distance,
+                    })
+                    .take(k - neighbors.len()),
+            );
         }
         neighbors.sort_unstable();
-        Report { plan: Plan::Graph, beam, hops, distances, partial: false }
+        Report {
+            plan: Plan::Graph,
+            beam,
+            hops,
+            distances,
+            partial: false,
+        }
     }
 
     /// Walks with a filter; falls back to the scan when the walk costs more, or finds less than there is.
     fn walk_filtered(&self, k: usize, beam: usize, filter: &RowSet, scratch: &mut Scratch) -> Report {
         let (graph, budget) = (self.graph(), filter.count() as u64);
         let walked = graph.walk_filtered(&self.space(), beam, filter, budget, scratch);
-        let Scratch { top, neighbors, pool: _, .. } = scratch;
+        let Scratch {
+            top,
+            neighbors,
+            pool: _,
+            ..
+        } = scratch;
         let Ok(Effort { hops, distances }) = walked else {
             let spent = walked.unwrap_or_else(|spent| spent);
             return self.scan(k, Some(filter), spent, scratch);
         };
         top.drain_into(neighbors);
         self.expand_groups(&graph, k, filter, neighbors);
-        Report { plan: Plan::FilteredGraph, beam, hops, distances, partial: false }
+        Report {
+            plan: Plan::FilteredGraph,
+            beam,
+            hops,
+            distances,
+            partial: false,
+        }
     }
 
     /// Replaces each node by the admitted rows with its vector, at most `k` in all.
@@ -119,23 +162,43 @@ impl HnswIndex {
 
     fn scan(&self, k: usize, filter: Option<&RowSet>, spent: Effort, scratch: &mut Scratch) -> Report {
         let distances = spent.distances + scratch.scan(&self.space(), k, filter);
-        Report { plan: Plan::Exact, beam: 0, hops: spent.hops, distances, partial: false }
+        Report {
+            plan: Plan::Exact,
+            beam: 0,
+            hops: spent.hops,
+            distances,
+            partial: false,
+        }
     }
 
     /// Checks what the checksums cannot: finite rows, links that lead to rows and layers.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
         self.vectors.verify(&self.file)?;
         let graph = self.graph();
-        check_lists(&self.file, "links", &self.links, 2 * graph.m, self.description.rows)?;
+        check_lists(
+            &self.file,
+            "links",
+            &self.links,
+            2 * graph.m,
+            self.description.rows,
+        )?;
         let mut below = None;
         let layers: Vec<_> = graph.upper().collect();
         for layer in layers.iter().rev() {
             let ascending = layer.rows.is_sorted_by(|a, b| a < b);
-            let in_range = layer.rows.last().is_none_or(|&row| (row as usize) < self.description.rows);
-            let of = |&down: &u32| below.map_or(Some(down), |below: &[u32]| below.get(down as usize).copied());
+            let in_range = layer
+                .rows
+                .last()
+                .is_none_or(|&row| (row as usize) < self.description.rows);
+            let of =
+                |&down: &u32| below.map_or(Some(down), |below: &[u32]| below.get(down as usize).copied());
             let leads_down = layer.down.iter().map(of).eq(layer.rows.iter().copied().map(Some));
             if !(ascending && in_range && leads_down) || layer.rows.is_empty() {
-                return Err(self.file.damaged("section layers", "misplaced nodes", "each on the layer below too"));
+                return Err(self.file.damaged(
+                    "section layers",
+                    "misplaced nodes",
+                    "each on the layer below too",
+                ));
             }
             check_lists(&self.file, "layers", layer.links, graph.m, layer.rows.len())?;
             below = Some(layer.rows);
@@ -145,22 +208,38 @@ impl HnswIndex {
 
     fn verify_duplicates(&self) -> Result<(), IndexError> {
         let next = self.next.as_deref().unwrap_or(&[]);
-        let forward = |(row, &later): (usize, &u32)| later == NO_ROW || (later as usize > row && (later as usize) < next.len());
+        let forward = |(row, &later): (usize, &u32)| {
+            later == NO_ROW || (later as usize > row && (later as usize) < next.len())
+        };
         match next.iter().enumerate().all(forward) {
             true => Ok(()),
-            false => Err(self.file.damaged("section duplicates", "a chain that does not ascend", "later rows")),
+            false => {
+                Err(self
+                    .file
+                    .damaged("section duplicates", "a chain that does not ascend", "later rows"))
+            }
         }
     }
 }
 
 /// Every list holds places below `len`, then nothing but [`NO_ROW`].
-fn check_lists(file: &MappedFile, name: &str, links: &[u32], width: usize, len: usize) -> Result<(), IndexError> {
+fn check_lists(
+    file: &MappedFile,
+    name: &str,
+    links: &[u32],
+    width: usize,
+    len: usize,
+) -> Result<(), IndexError> {
     let whole = |list: &[u32]| {
         let used = list.iter().take_while(|&&link| (link as usize) < len).count();
         list[used..].iter().all(|&link| link == NO_ROW)
     };
     match links.chunks(width.max(1)).position(|list| !whole(list)) {
-        Some(node) => Err(file.damaged(format!("section {name}, list {node}"), "a link to nowhere", "links to nodes")),
+        Some(node) => Err(file.damaged(
+            format!("section {name}, list {node}"),
+            "a link to nowhere",
+            "links to nodes",
+        )),
         None => Ok(()),
     }
 }
@@ -178,11 +257,20 @@ impl Index for HnswIndex {
         self.vectors.get(row)
     }
 
-    fn search(&self, query: &[f32], request: &Request<'_>, scratch: &mut Scratch) -> Result<Report, IndexError> {
+    fn search(
+        &self,
+        query: &[f32],
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Report, IndexError> {
         scratch.admit(&self.description, query, request)?;
         let rows = self.description.rows;
         let k = request.k.min(rows);
-        let beam = request.beam.unwrap_or(self.description.beam as usize).max(k).clamp(1, rows.max(1));
+        let beam = request
+            .beam
+            .unwrap_or(self.description.beam as usize)
+            .max(k)
+            .clamp(1, rows.max(1));
         let filter = request.filter.filter(|filter| filter.count() < rows);
         let matches = filter.map_or(rows, RowSet::count);
         let plan = match request.exact {
@@ -197,7 +285,10 @@ impl Index for HnswIndex {
         if scratch.neighbors.len() >= k.min(matches) {
             return Ok(report);
         }
-        let spent = Effort { hops: report.hops, distances: report.distances };
+        let spent = Effort {
+            hops: report.hops,
+            distances: report.distances,
+        };
         Ok(self.scan(k, filter, spent, scratch))
     }
 }

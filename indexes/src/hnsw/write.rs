@@ -31,7 +31,11 @@ pub(crate) fn write(
     description.duplicates = (rows.as_rows().len() - groups.first.len()) as u32;
     description.layers.clone_from(&frozen.counts);
     description.entry = frozen.entry;
-    progress(Progress { phase: Phase::Write, done: 0, total: 1 });
+    progress(Progress {
+        phase: Phase::Write,
+        done: 0,
+        total: 1,
+    });
     let planned = 4 + usize::from(!groups.next.is_empty());
     let mut writer = FileWriter::create(path, description.kind.code(), planned)?;
     writer.section(tag::DESCRIPTION, &description.encode())?;
@@ -42,7 +46,11 @@ pub(crate) fn write(
     writer.section(tag::LINKS, &frozen.links)?;
     writer.section(tag::VECTORS, rows.as_rows().values())?;
     let bytes = writer.publish()?;
-    progress(Progress { phase: Phase::Write, done: 1, total: 1 });
+    progress(Progress {
+        phase: Phase::Write,
+        done: 1,
+        total: 1,
+    });
     Ok(bytes)
 }
 
@@ -58,27 +66,37 @@ fn grow(
     if rows.is_empty() {
         return Ok(Frozen::empty(0, settings.m));
     }
-    let space = Space { rows, metric: description.metric, kernels: Kernels::detect()? };
+    let space = Space {
+        rows,
+        metric: description.metric,
+        kernels: Kernels::detect()?,
+    };
     let mut order = groups.first.clone();
     shuffle(&mut order, settings.seed);
     let (held_out, kept) = order.split_at(settings.held_out.min(order.len() / 10));
     let total = order.len() as u64;
-    let inserted = |done: usize| progress(Progress { phase: Phase::Insert, done: done as u64, total });
+    let inserted = |done: usize| {
+        progress(Progress {
+            phase: Phase::Insert,
+            done: done as u64,
+            total,
+        });
+    };
 
     let mut builder = GraphBuilder::new(rows, settings, space.kernels);
     builder.insert(kept, inserted);
-    let freeze = |builder: &GraphBuilder<'_>| {
+    let freeze = |builder: &GraphBuilder<'_>, nodes: &[u32]| {
         let mut frozen = Frozen::of(builder, rows.len(), settings.m);
-        frozen.connect(&space, settings.ef_construction);
+        frozen.connect(&space, nodes, settings.ef_construction);
         frozen
     };
     if !held_out.is_empty() {
-        let frozen = freeze(&builder);
+        let frozen = freeze(&builder, kept);
         description.calibration = calibrate(&space, &frozen.graph(&[]), kept, held_out, progress)?;
         description.held_out = held_out.len() as u32;
         builder.insert(held_out, inserted);
     }
-    Ok(freeze(&builder))
+    Ok(freeze(&builder, &order))
 }
 
 /// A seeded Fisher–Yates shuffle (splitmix64), so that neither the order of a catalog nor chance decides what is held

@@ -2,8 +2,12 @@
 
 use std::arch::x86_64::{
     __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_ps,
-    _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_sub_ps,
+    _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
+    _mm256_sub_ps,
 };
+
+use std::convert::identity;
+use std::ops::Neg;
 
 use super::rows::score_rows;
 use super::same_length;
@@ -22,7 +26,10 @@ fn load(values: &[f32; LANES]) -> __m256 {
 #[target_feature(enable = "avx2,fma")]
 fn load_partial(values: &[f32]) -> __m256 {
     let mut lanes = [0.0; LANES];
-    lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = value);
+    lanes
+        .iter_mut()
+        .zip(values)
+        .for_each(|(lane, &value)| *lane = value);
     load(&lanes)
 }
 
@@ -86,10 +93,10 @@ sum_of!(
 score_rows!(
     /// See [`super::Kernels::negative_dot_rows`].
     #[target_feature(enable = "avx2,fma")]
-    dot_rows, dot, -1.0
+    dot_rows, dot, Neg::neg
 );
 score_rows!(
     /// See [`super::Kernels::squared_l2_rows`].
     #[target_feature(enable = "avx2,fma")]
-    squared_l2_rows, squared_l2, 1.0
+    squared_l2_rows, squared_l2, identity
 );

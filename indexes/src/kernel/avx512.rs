@@ -5,6 +5,9 @@ use std::arch::x86_64::{
     _mm512_setzero_ps, _mm512_sub_ps,
 };
 
+use std::convert::identity;
+use std::ops::Neg;
+
 use super::rows::score_rows;
 use super::same_length;
 
@@ -78,10 +81,10 @@ sum_of!(
 score_rows!(
     /// See [`super::Kernels::negative_dot_rows`].
     #[target_feature(enable = "avx512f")]
-    dot_rows, dot, -1.0
+    dot_rows, dot, Neg::neg
 );
 score_rows!(
     /// See [`super::Kernels::squared_l2_rows`].
     #[target_feature(enable = "avx512f")]
-    squared_l2_rows, squared_l2, 1.0
+    squared_l2_rows, squared_l2, identity
 );

@@ -4,7 +4,10 @@
 //! `ALIKE_CPU_LEVEL=scalar|avx2|avx512|neon` forces one that the processor has. Every file holds the same four
 //! functions: `dot` and `squared_l2` of two slices (the longer one is cut), and their `_rows` forms, which write the
 //! distances of one query to many rows while the rows after that are already on their way from memory.
-#![allow(unsafe_code, reason = "vector instructions and prefetches; every block says why it is sound")]
+#![allow(
+    unsafe_code,
+    reason = "vector instructions and prefetches; every block says why it is sound"
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -48,13 +51,18 @@ impl Kernels {
         let forced = || std::env::var_os("ALIKE_CPU_LEVEL").map(|value| value.to_string_lossy().into_owned());
         let choose = || {
             let forced = forced();
-            level::choose(forced.as_deref()).map(Self::table).ok_or_else(|| forced.unwrap_or_default())
+            level::choose(forced.as_deref())
+                .map(Self::table)
+                .ok_or_else(|| forced.unwrap_or_default())
         };
-        CHOSEN.get_or_init(choose).as_ref().map_err(|found| IndexError::Setting {
-            name: "ALIKE_CPU_LEVEL",
-            found: found.clone(),
-            expected: format!("one of {}", level::available_names()),
-        })
+        CHOSEN
+            .get_or_init(choose)
+            .as_ref()
+            .map_err(|found| IndexError::Setting {
+                name: "ALIKE_CPU_LEVEL",
+                found: found.clone(),
+                expected: format!("one of {}", level::available_names()),
+            })
     }
 
     /// The set for one level; `None` where the processor lacks it.

@@ -2,6 +2,9 @@
 
 use std::arch::aarch64::{float32x4_t, vaddq_f32, vaddvq_f32, vdupq_n_f32, vfmaq_f32, vld1q_f32, vsubq_f32};
 
+use std::convert::identity;
+use std::ops::Neg;
+
 use super::rows::score_rows;
 use super::same_length;
 
@@ -19,7 +22,10 @@ fn load(values: &[f32; LANES]) -> float32x4_t {
 #[target_feature(enable = "neon")]
 fn load_partial(values: &[f32]) -> float32x4_t {
     let mut lanes = [0.0; LANES];
-    lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = value);
+    lanes
+        .iter_mut()
+        .zip(values)
+        .for_each(|(lane, &value)| *lane = value);
     load(&lanes)
 }
 
@@ -74,10 +80,10 @@ sum_of!(
 score_rows!(
     /// See [`super::Kernels::negative_dot_rows`].
     #[target_feature(enable = "neon")]
-    dot_rows, dot, -1.0
+    dot_rows, dot, Neg::neg
 );
 score_rows!(
     /// See [`super::Kernels::squared_l2_rows`].
     #[target_feature(enable = "neon")]
-    squared_l2_rows, squared_l2, 1.0
+    squared_l2_rows, squared_l2, identity
 );

@@ -13,7 +13,10 @@ impl<'a> Rows<'a> {
     /// Rows over a flat slice; values after the last whole row are ignored, and a stride of 0 counts as 1.
     #[must_use]
     pub fn new(values: &'a [f32], stride: usize) -> Self {
-        Self { values, stride: stride.max(1) }
+        Self {
+            values,
+            stride: stride.max(1),
+        }
     }
 
     /// All values, row after row.
@@ -57,7 +60,7 @@ pub(super) const AHEAD: usize = 4;
 
 /// Defines the `_rows` function of one instruction set around its function for two slices.
 macro_rules! score_rows {
-    ($(#[$attribute:meta])* $name:ident, $pair:ident, $sign:literal) => {
+    ($(#[$attribute:meta])* $name:ident, $pair:ident, $distance:expr) => {
         $(#[$attribute])*
         pub(super) fn $name(query: &[f32], rows: &super::Rows<'_>, ids: &[u32], out: &mut [f32]) {
             for &id in ids.iter().take(super::rows::AHEAD) {
@@ -67,7 +70,7 @@ macro_rules! score_rows {
                 if let Some(&later) = ids.get(position + super::rows::AHEAD) {
                     rows.prefetch(later);
                 }
-                *out = rows.get(id).map_or(f32::INFINITY, |row| $sign * $pair(query, row));
+                *out = rows.get(id).map_or(f32::INFINITY, |row| $distance($pair(query, row)));
             }
         }
     };

@@ -1,5 +1,8 @@
 //! Plain Rust: the oracle for the other files, and what runs where nothing better is there.
 
+use std::convert::identity;
+use std::ops::Neg;
+
 use super::rows::score_rows;
 use super::same_length;
 
@@ -33,9 +36,9 @@ pub(super) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
 
 score_rows!(
     /// See [`super::Kernels::negative_dot_rows`].
-    dot_rows, dot, -1.0
+    dot_rows, dot, Neg::neg
 );
 score_rows!(
     /// See [`super::Kernels::squared_l2_rows`].
-    squared_l2_rows, squared_l2, 1.0
+    squared_l2_rows, squared_l2, identity
 );

@@ -13,7 +13,10 @@ fn pairs(range: std::ops::Range<f32>) -> impl Strategy<Value = (Vec<f32>, Vec<f3
 }
 
 fn wide(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
-    a.iter().zip(b).map(|(&x, &y)| term(f64::from(x), f64::from(y))).sum()
+    a.iter()
+        .zip(b)
+        .map(|(&x, &y)| term(f64::from(x), f64::from(y)))
+        .sum()
 }
 
 /// Fails unless every level is within rounding of 64-bit arithmetic.
@@ -26,8 +29,16 @@ fn check(a: &[f32], b: &[f32]) -> Result<(), TestCaseError> {
         let kernels = Kernels::at(level).unwrap();
         let found = (f64::from(kernels.dot(a, b)), f64::from(kernels.squared_l2(a, b)));
         let tiny = f64::from(f32::MIN_POSITIVE);
-        prop_assert!((found.0 - dot).abs() <= slack * scale + tiny, "{level} dot {} for {dot}", found.0);
-        prop_assert!((found.1 - l2).abs() <= 2.0 * slack * l2 + tiny, "{level} squared_l2 {} for {l2}", found.1);
+        prop_assert!(
+            (found.0 - dot).abs() <= slack * scale + tiny,
+            "{level} dot {} for {dot}",
+            found.0
+        );
+        prop_assert!(
+            (found.1 - l2).abs() <= 2.0 * slack * l2 + tiny,
+            "{level} squared_l2 {} for {l2}",
+            found.1
+        );
     }
     Ok(())
 }
@@ -70,7 +81,10 @@ fn lengths_around_every_lane_count_are_exact_on_small_integers() {
     for len in 0..130 {
         let a: Vec<f32> = (0..len).map(|value| (value % 7) as f32).collect();
         let b: Vec<f32> = (0..len).map(|value| (value % 5) as f32 - 2.0).collect();
-        let expected = (wide(&a, &b, |x, y| x * y) as f32, wide(&a, &b, |x, y| (x - y) * (x - y)) as f32);
+        let expected = (
+            wide(&a, &b, |x, y| x * y) as f32,
+            wide(&a, &b, |x, y| (x - y) * (x - y)) as f32,
+        );
         for kernels in Level::available().filter_map(Kernels::at) {
             let found = (kernels.dot(&a, &b), kernels.squared_l2(&a, &b));
             assert_eq!(found, expected, "{} at length {len}", kernels.level());
@@ -82,9 +96,17 @@ fn lengths_around_every_lane_count_are_exact_on_small_integers() {
 fn extremes_stay_numbers_and_the_longer_slice_is_cut() {
     for kernels in Level::available().filter_map(Kernels::at) {
         let (high, low) = ([f32::MAX; 33], [f32::MIN; 33]);
-        assert_eq!(kernels.squared_l2(&high, &low), f32::INFINITY, "{}", kernels.level());
+        assert_eq!(
+            kernels.squared_l2(&high, &low),
+            f32::INFINITY,
+            "{}",
+            kernels.level()
+        );
         assert_eq!(kernels.squared_l2(&high, &high), 0.0);
-        assert_eq!(kernels.dot(&[f32::MIN_POSITIVE / 4.0; 5], &[1.0; 5]), f32::MIN_POSITIVE / 4.0 * 5.0);
+        assert_eq!(
+            kernels.dot(&[f32::MIN_POSITIVE / 4.0; 5], &[1.0; 5]),
+            f32::MIN_POSITIVE / 4.0 * 5.0
+        );
         assert_eq!(kernels.dot(&[1.0; 40], &[2.0; 3]), 6.0);
         assert_eq!(kernels.dot(&[], &[2.0; 3]), 0.0);
         assert!(kernels.dot(&[f32::NAN; 20], &[1.0; 20]).is_nan());

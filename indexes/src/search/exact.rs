@@ -17,7 +17,11 @@ pub(crate) struct Batch {
 impl Batch {
     /// Scores what is in `ids`.
     #[inline]
-    pub(crate) fn score(&mut self, space: &Space<'_>, query: &[f32]) -> impl Iterator<Item = (u32, f32)> + '_ {
+    pub(crate) fn score(
+        &mut self,
+        space: &Space<'_>,
+        query: &[f32],
+    ) -> impl Iterator<Item = (u32, f32)> + '_ {
         if self.distances.len() < self.ids.len() {
             self.distances.resize(self.ids.len(), 0.0);
         }
@@ -41,7 +45,10 @@ pub(crate) fn scan(
         batch.ids.extend(rows.by_ref().take(CHUNK).map(|row| row.0));
         scanned += batch.ids.len() as u64;
         for (row, distance) in batch.score(space, query) {
-            top.offer(Neighbor { row: RowId(row), score: -distance });
+            top.offer(Neighbor {
+                row: RowId(row),
+                score: -distance,
+            });
         }
     }
     scanned

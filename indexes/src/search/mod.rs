@@ -35,7 +35,12 @@ pub struct Request<'a> {
 
 impl Default for Request<'_> {
     fn default() -> Self {
-        Self { k: 10, beam: None, filter: None, exact: false }
+        Self {
+            k: 10,
+            beam: None,
+            filter: None,
+            exact: false,
+        }
     }
 }
 

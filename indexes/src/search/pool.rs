@@ -32,13 +32,18 @@ impl Pool {
     #[inline]
     pub(crate) fn insert(&mut self, node: u32, distance: f32) -> bool {
         if self.candidates.len() >= self.capacity {
-            let nearer = self.candidates.last().is_some_and(|last| distance < last.distance);
+            let nearer = self
+                .candidates
+                .last()
+                .is_some_and(|last| distance < last.distance);
             if !nearer {
                 return false;
             }
             self.candidates.pop();
         }
-        let place = self.candidates.partition_point(|candidate| candidate.distance <= distance);
+        let place = self
+            .candidates
+            .partition_point(|candidate| candidate.distance <= distance);
         self.candidates.insert(place, Candidate { distance, node });
         self.cursor = self.cursor.min(place);
         true
@@ -60,7 +65,9 @@ impl Pool {
 
     /// Nodes and distances, nearest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.candidates.iter().map(|candidate| (candidate.node & !EXPANDED, candidate.distance))
+        self.candidates
+            .iter()
+            .map(|candidate| (candidate.node & !EXPANDED, candidate.distance))
     }
 }
 
@@ -95,6 +102,9 @@ mod tests {
         assert!(pool.insert(1, 1.0) && pool.insert(2, 2.0));
         assert_eq!(pool.expand_next(), Some(1));
         assert!(pool.insert(3, 0.5) && pool.insert(4, 1.5) && !pool.insert(5, 9.0));
-        assert_eq!((pool.expand_next(), pool.expand_next(), pool.expand_next()), (Some(3), Some(4), None));
+        assert_eq!(
+            (pool.expand_next(), pool.expand_next(), pool.expand_next()),
+            (Some(3), Some(4), None)
+        );
     }
 }

@@ -49,10 +49,17 @@ impl Scratch {
         self.neighbors.clear();
         let expected = description.dimension;
         if query.len() != expected {
-            return Err(IndexError::Dimension { field: "query", found: query.len(), expected });
+            return Err(IndexError::Dimension {
+                field: "query",
+                found: query.len(),
+                expected,
+            });
         }
         if let Some(filter) = request.filter.filter(|filter| filter.len() != description.rows) {
-            return Err(IndexError::FilterLength { found: filter.len(), expected: description.rows });
+            return Err(IndexError::FilterLength {
+                found: filter.len(),
+                expected: description.rows,
+            });
         }
         self.set_query(query, description.metric)
     }
@@ -69,7 +76,13 @@ impl Scratch {
         let query = self.query.as_slice();
         let scanned = match filter {
             Some(filter) => scan(space, query, filter.iter(), &mut self.batch, &mut self.top),
-            None => scan(space, query, (0..space.len() as u32).map(RowId), &mut self.batch, &mut self.top),
+            None => scan(
+                space,
+                query,
+                (0..space.len() as u32).map(RowId),
+                &mut self.batch,
+                &mut self.top,
+            ),
         };
         self.top.drain_into(&mut self.neighbors);
         scanned

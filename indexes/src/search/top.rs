@@ -15,7 +15,10 @@ pub(crate) struct Top {
 impl Top {
     /// An empty one.
     pub(crate) fn new(k: usize) -> Self {
-        Self { heap: BinaryHeap::with_capacity(k), k }
+        Self {
+            heap: BinaryHeap::with_capacity(k),
+            k,
+        }
     }
 
     /// Moves the rows out, best first.

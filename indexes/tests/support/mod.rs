@@ -16,7 +16,10 @@ impl Random {
 
     /// Roughly normal: the sum of four uniform values.
     pub fn normal(&mut self) -> f32 {
-        (0..4).map(|_| (self.next() >> 40) as f32 / (1 << 24) as f32 - 0.5).sum::<f32>() * 1.7
+        (0..4)
+            .map(|_| (self.next() >> 40) as f32 / (1 << 24) as f32 - 0.5)
+            .sum::<f32>()
+            * 1.7
     }
 }
 
@@ -28,7 +31,11 @@ pub fn clustered(len: usize, dimension: usize, clusters: usize, world: u64, seed
     let mut values = Vec::with_capacity(len * dimension);
     for _ in 0..len {
         let center = (random.next() % clusters as u64) as usize * dimension;
-        values.extend(centers[center..center + dimension].iter().map(|center| center + 0.6 * random.normal()));
+        values.extend(
+            centers[center..center + dimension]
+                .iter()
+                .map(|center| center + 0.6 * random.normal()),
+        );
     }
     values
 }
@@ -36,7 +43,10 @@ pub fn clustered(len: usize, dimension: usize, clusters: usize, world: u64, seed
 /// The score by definition, in 64-bit arithmetic.
 pub fn score(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     let sum = |term: &dyn Fn(f64, f64) -> f64| -> f64 {
-        a.iter().zip(b).map(|(&x, &y)| term(f64::from(x), f64::from(y))).sum()
+        a.iter()
+            .zip(b)
+            .map(|(&x, &y)| term(f64::from(x), f64::from(y)))
+            .sum()
     };
     let dot = sum(&|x, y| x * y);
     match metric {
@@ -47,7 +57,13 @@ pub fn score(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// Scores of the best `k` admitted rows by brute force over the original vectors.
-pub fn best_scores(metric: Metric, base: &[f32], query: &[f32], k: usize, filter: Option<&RowSet>) -> Vec<f64> {
+pub fn best_scores(
+    metric: Metric,
+    base: &[f32],
+    query: &[f32],
+    k: usize,
+    filter: Option<&RowSet>,
+) -> Vec<f64> {
     let rows = base.chunks_exact(query.len()).zip(0_u32..);
     let admitted = rows.filter(|(_, row)| filter.is_none_or(|filter| filter.contains(RowId(*row))));
     let mut scores: Vec<f64> = admitted.map(|(vector, _)| score(metric, vector, query)).collect();
@@ -58,7 +74,11 @@ pub fn best_scores(metric: Metric, base: &[f32], query: &[f32], k: usize, filter
 
 /// Rows of the last answer.
 pub fn rows(scratch: &alike_indexes::Scratch) -> Vec<u32> {
-    scratch.neighbors().iter().map(|neighbor| neighbor.row.0).collect()
+    scratch
+        .neighbors()
+        .iter()
+        .map(|neighbor| neighbor.row.0)
+        .collect()
 }
 
 /// Fails on answers that break what every answer keeps: order, no row twice, only admitted rows.
@@ -67,7 +87,15 @@ pub fn check_shape(index: &dyn Index, scratch: &alike_indexes::Scratch, filter: 
     assert!(neighbors.is_sorted(), "best first");
     let mut seen = RowSet::new(index.len());
     for neighbor in neighbors {
-        assert!(seen.insert(neighbor.row), "row {} twice, or out of range", neighbor.row.0);
-        assert!(filter.is_none_or(|filter| filter.contains(neighbor.row)), "row {} not admitted", neighbor.row.0);
+        assert!(
+            seen.insert(neighbor.row),
+            "row {} twice, or out of range",
+            neighbor.row.0
+        );
+        assert!(
+            filter.is_none_or(|filter| filter.contains(neighbor.row)),
+            "row {} not admitted",
+            neighbor.row.0
+        );
     }
 }

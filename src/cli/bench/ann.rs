@@ -97,15 +97,27 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         base.dimension,
         args.base.display()
     );
-    anyhow::ensure!(!queries.values.is_empty(), "{}: found no rows, expected at least one query", args.query.display());
+    anyhow::ensure!(
+        !queries.values.is_empty(),
+        "{}: found no rows, expected at least one query",
+        args.query.display()
+    );
     let truth = truth(args, &base, &queries)?;
     let temporary = tempfile::tempdir().context("could not create a temporary folder")?;
     let folder = args.dir.as_deref().unwrap_or(temporary.path());
-    std::fs::create_dir_all(folder).with_context(|| format!("{}: could not create this folder", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{}: could not create this folder", folder.display()))?;
     if !args.json {
-        print_row(&["kind", "setting", "recall", "qps", "p50_us", "p99_us", "build_s", "bytes", "open_ms"].map(str::to_owned))?;
+        print_row(
+            &[
+                "kind", "setting", "recall", "qps", "p50_us", "p99_us", "build_s", "bytes", "open_ms",
+            ]
+            .map(str::to_owned),
+        )?;
     }
-    args.kinds.iter().try_for_each(|&kind| bench(args, kind, &base, &queries, &truth, folder))
+    args.kinds
+        .iter()
+        .try_for_each(|&kind| bench(args, kind, &base, &queries, &truth, folder))
 }
 
 fn view<'a>(path: &Path, vectors: &'a Vectors) -> anyhow::Result<VectorsView<'a>> {
@@ -140,14 +152,32 @@ fn bench(
     let open_ms = started.elapsed().as_secs_f64() * 1e3;
     let beams: Vec<Option<usize>> = match kind {
         Kind::Flat => vec![None],
-        Kind::Hnsw => args.beams.iter().copied().filter(|&beam| beam >= args.k.get()).map(Some).collect(),
+        Kind::Hnsw => args
+            .beams
+            .iter()
+            .copied()
+            .filter(|&beam| beam >= args.k.get())
+            .map(Some)
+            .collect(),
     };
-    anyhow::ensure!(!beams.is_empty(), "--beams: found none of at least k = {}, expected one; add one", args.k);
+    anyhow::ensure!(
+        !beams.is_empty(),
+        "--beams: found none of at least k = {}, expected one; add one",
+        args.k
+    );
     for beam in beams {
-        let sweep = Sweep { k: args.k.get(), beam, threads: args.threads.get(), repeat: args.repeat.get() };
+        let sweep = Sweep {
+            k: args.k.get(),
+            beam,
+            threads: args.threads.get(),
+            repeat: args.repeat.get(),
+        };
         let measured = sweep::measure(index.as_ref(), queries, truth, &sweep)
             .with_context(|| args.query.display().to_string())?;
-        print(args, &line(args, index.as_ref(), &built, open_ms, beam, &measured))?;
+        print(
+            args,
+            &line(args, index.as_ref(), &built, open_ms, beam, &measured),
+        )?;
     }
     Ok(())
 }

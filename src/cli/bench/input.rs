@@ -38,16 +38,22 @@ pub(super) enum Values {
 }
 
 fn extension(path: &Path) -> &str {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or("")
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or("")
 }
 
 fn read(path: &Path) -> anyhow::Result<Table> {
-    let bytes = std::fs::read(path).with_context(|| format!("{}: could not read this file", path.display()))?;
+    let bytes =
+        std::fs::read(path).with_context(|| format!("{}: could not read this file", path.display()))?;
     let table = match extension(path) {
         "npy" => npy::parse(&bytes),
         "fvecs" => fvecs::parse_floats(&bytes),
         "ivecs" => fvecs::parse_integers(&bytes),
-        other => bail!("{}: found extension {other:?}, expected .npy, .fvecs or .ivecs", path.display()),
+        other => bail!(
+            "{}: found extension {other:?}, expected .npy, .fvecs or .ivecs",
+            path.display()
+        ),
     };
     table.with_context(|| format!("{}: unusable file", path.display()))
 }
@@ -56,37 +62,77 @@ fn read(path: &Path) -> anyhow::Result<Table> {
 pub(super) fn read_vectors(path: &Path) -> anyhow::Result<Vectors> {
     let Table { columns, values } = read(path)?;
     let Values::Floats(values) = values else {
-        bail!("{}: found integers, expected vectors of f2, f4 or f8", path.display());
+        bail!(
+            "{}: found integers, expected vectors of f2, f4 or f8",
+            path.display()
+        );
     };
-    ensure!(columns > 0, "{}: found rows of 0 values, expected at least 1", path.display());
+    ensure!(
+        columns > 0,
+        "{}: found rows of 0 values, expected at least 1",
+        path.display()
+    );
     if let Some(at) = values.iter().position(|value| !value.is_finite()) {
         let (row, column, found) = (at / columns, at % columns, values[at]);
-        bail!("{}: found {found} in row {row}, column {column}, expected finite numbers", path.display());
+        bail!(
+            "{}: found {found} in row {row}, column {column}, expected finite numbers",
+            path.display()
+        );
     }
-    Ok(Vectors { values, dimension: columns })
+    Ok(Vectors {
+        values,
+        dimension: columns,
+    })
 }
 
 /// Reads the first `k` true neighbors of each of `queries` queries over `rows` base rows.
-pub(super) fn read_truth(path: &Path, queries: usize, rows: usize, k: usize) -> anyhow::Result<Vec<Vec<u32>>> {
+pub(super) fn read_truth(
+    path: &Path,
+    queries: usize,
+    rows: usize,
+    k: usize,
+) -> anyhow::Result<Vec<Vec<u32>>> {
     let Table { columns, values } = read(path)?;
     let Values::Integers(values) = values else {
-        bail!("{}: found floating-point numbers, expected row numbers (i4, i8 or u4)", path.display());
+        bail!(
+            "{}: found floating-point numbers, expected row numbers (i4, i8 or u4)",
+            path.display()
+        );
     };
-    ensure!(columns >= k, "{}: found {columns} neighbors per query, expected at least k = {k}", path.display());
+    ensure!(
+        columns >= k,
+        "{}: found {columns} neighbors per query, expected at least k = {k}",
+        path.display()
+    );
     let found = values.len().checked_div(columns).unwrap_or(0);
-    ensure!(found == queries, "{}: found {found} rows, expected {queries}, one per query", path.display());
+    ensure!(
+        found == queries,
+        "{}: found {found} rows, expected {queries}, one per query",
+        path.display()
+    );
     if let Some(at) = values.iter().position(|&row| row < 0 || row >= rows as i64) {
         let (row, column, found) = (at / columns, at % columns, values[at]);
-        bail!("{}: found {found} in row {row}, column {column}, expected a base row, 0 to {}", path.display(), rows as i64 - 1);
+        bail!(
+            "{}: found {found} in row {row}, column {column}, expected a base row, 0 to {}",
+            path.display(),
+            rows as i64 - 1
+        );
     }
-    Ok(values.chunks_exact(columns.max(1)).map(|row| row[..k].iter().map(|&row| row as u32).collect()).collect())
+    Ok(values
+        .chunks_exact(columns.max(1))
+        .map(|row| row[..k].iter().map(|&row| row as u32).collect())
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn error<T: std::fmt::Debug>(name: &str, bytes: &[u8], read: impl Fn(&Path) -> anyhow::Result<T>) -> String {
+    fn error<T: std::fmt::Debug>(
+        name: &str,
+        bytes: &[u8],
+        read: impl Fn(&Path) -> anyhow::Result<T>,
+    ) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -96,7 +142,11 @@ mod tests {
     }
 
     fn record(values: &[[u8; 4]]) -> Vec<u8> {
-        (values.len() as i32).to_le_bytes().into_iter().chain(values.as_flattened().iter().copied()).collect()
+        (values.len() as i32)
+            .to_le_bytes()
+            .into_iter()
+            .chain(values.as_flattened().iter().copied())
+            .collect()
     }
 
     #[test]
@@ -106,7 +156,10 @@ mod tests {
         let nan = record(&[1_f32.to_le_bytes(), f32::NAN.to_le_bytes()]);
         assert!(error("a.fvecs", &nan, read_vectors).contains("found NaN in row 0, column 1"));
         assert!(error("a.ivecs", &record(&[[1, 0, 0, 0]]), read_vectors).contains("found integers"));
-        assert!(format!("{:#}", read_vectors(Path::new("/nowhere/b.npy")).unwrap_err()).contains("could not read"));
+        assert!(
+            format!("{:#}", read_vectors(Path::new("/nowhere/b.npy")).unwrap_err())
+                .contains("could not read")
+        );
     }
 
     #[test]

@@ -54,10 +54,14 @@ pub(super) fn measure(
         }
     }
     let (elapsed, shares) = best.context("no pass was run")?;
-    let mut latencies: Vec<Duration> = shares.iter().flat_map(|share| share.latencies.iter().copied()).collect();
+    let mut latencies: Vec<Duration> = shares
+        .iter()
+        .flat_map(|share| share.latencies.iter().copied())
+        .collect();
     latencies.sort_unstable();
     let count = latencies.len().max(1) as f64;
-    let quantile = |share: f64| latencies[((latencies.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e6;
+    let quantile =
+        |share: f64| latencies[((latencies.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e6;
     Ok(Measured {
         recall: shares.iter().map(|share| share.recall).sum::<f64>() / count,
         qps: count / elapsed.as_secs_f64(),
@@ -78,12 +82,18 @@ fn pass(
     let mut scratches: Vec<Scratch> = (0..sweep.threads).map(|_| Scratch::new()).collect();
     let started = Instant::now();
     let shares = std::thread::scope(|scope| {
-        let start = |(first, scratch)| scope.spawn(move || share(index, queries, truth, sweep, first, scratch));
+        let start =
+            |(first, scratch)| scope.spawn(move || share(index, queries, truth, sweep, first, scratch));
         let handles: Vec<_> = scratches.iter_mut().enumerate().map(start).collect();
         let join = |handle: std::thread::ScopedJoinHandle<'_, anyhow::Result<Share>>| {
-            handle.join().map_err(|_| anyhow::anyhow!("a search thread stopped"))?
+            handle
+                .join()
+                .map_err(|_| anyhow::anyhow!("a search thread stopped"))?
         };
-        handles.into_iter().map(join).collect::<anyhow::Result<Vec<Share>>>()
+        handles
+            .into_iter()
+            .map(join)
+            .collect::<anyhow::Result<Vec<Share>>>()
     })?;
     Ok((started.elapsed(), shares))
 }
@@ -97,13 +107,20 @@ fn share(
     first: usize,
     scratch: &mut Scratch,
 ) -> anyhow::Result<Share> {
-    let request = Request { k: sweep.k, beam: sweep.beam, filter: None, exact: false };
+    let request = Request {
+        k: sweep.k,
+        beam: sweep.beam,
+        filter: None,
+        exact: false,
+    };
     let mut share = Share::default();
     let mut found = Vec::with_capacity(sweep.k);
     for row in (first..queries.len()).step_by(sweep.threads) {
         let query = queries.row(row);
         let started = Instant::now();
-        let report = index.search(query, &request, scratch).with_context(|| format!("query {row}"))?;
+        let report = index
+            .search(query, &request, scratch)
+            .with_context(|| format!("query {row}"))?;
         share.latencies.push(started.elapsed());
         share.distances += report.distances;
         share.plan.get_or_insert(report.plan);
