@@ -115,7 +115,7 @@ family tent | tent/family | tent/popup,backpacking | sleeping_bag
 espresso machine | coffee_maker/espresso | coffee_maker/moka | coffee/dark
 merino socks | socks +merino | socks | 
 quiet kettle | kettle +quiet | kettle | 
-black desk lamp | lamp/desk =black | lamp/desk | 
+black lamp | lamp =black | lamp | 
 waterproof bluetooth speaker | speaker/portable +waterproof | speaker/portable | 
 """
 
