@@ -11,24 +11,23 @@ OLDEST = datetime(2023, 1, 9, tzinfo=timezone.utc)
 NEWEST = datetime(2026, 5, 10, tzinfo=timezone.utc)
 
 SERIES = (
-    "Alder Arbor Atlas Aurora Basin Beacon Birch Borough Bramble Breeze Briar Brook Canyon Cedar Cinder Clover Coast "
-    "Cobble Comet Coral Cove Crest Dapple Delta Dune Ember Estuary Fable Fathom Fern Fjord Flint Gable Glade Grove "
-    "Harbor Hazel Heath Heron Hollow Isle Juniper Kestrel Lantern Larch Ledge Linden Lumen Marsh Meadow Mesa Mistral "
-    "Moor Nimbus North Oasis Orchard Otter Pebble Pine Plume Prairie Quarry Quill Reed Ridge Rowan Sable Sage Shale "
-    "Shore Sorrel Sparrow Spruce Summit Swift Tarn Thistle Tide Timber Vale Verve Willow Wren Zephyr"
+    "Alder Arbor Atlas Aurora Basin Birch Borough Bramble Briar Canyon Cedar Coral Cove Crest Dapple Delta Fable Fathom "
+    "Fern Fjord Flint Gable Glade Grove Harbor Hazel Heath Heron Isle Juniper Larch Ledge Linden Mesa Moor North Oasis "
+    "Orchard Pebble Pine Prairie Reed Ridge Rowan Sable Sage Shale Sorrel Spruce Tarn Thistle Vale Verve Willow Zephyr "
+    "Avero Belto Calda Domi Eska Fino Galo Helka Ivo Jona Kalla Lumo Mira Nelo Orva Pavo Quinta Riva Solva Tiko Umbra"
 ).split()
 
-# How a description is put together: the opening, each feature, a use, a fact, a word about the brand.
-DESCRIPTION_SHAPES = (
-    "opening features use",
-    "opening features",
-    "opening features fact",
-    "features opening use",
-    "opening use features",
-    "use opening features",
-    "opening features brand",
-    "opening fact features",
-)
+# How a description is put together, by number of features: two to four sentences, the purpose always among them.
+DESCRIPTION_SHAPES = {
+    1: (
+        "opening purpose feature", "purpose opening feature", "purpose feature", "opening feature purpose",
+        "feature purpose opening", "purpose opening feature use", "opening purpose feature fact", "purpose feature brand",
+    ),
+    2: (
+        "opening purpose feature feature", "purpose feature feature", "purpose opening feature feature",
+        "purpose feature feature use",
+    ),
+}
 
 # With and without a size; {label} is a quality such as "Leakproof".
 TITLE_SHAPES = (
@@ -131,7 +130,7 @@ class _TypeMaker:
 
     def _features(self, kind):
         fitting = [one for one in self.product.features if not one.kinds or kind.key in one.kinds]
-        wanted = self.chance.weighted((1, 2, 3), (30, 50, 20))
+        wanted = 1 + self.chance.happens(0.35)
         return tuple(self.chance.some(fitting, wanted))
 
     def _title(self, kind, brand, features, slots, color):
@@ -153,24 +152,27 @@ class _TypeMaker:
         raise ValueError("no new title left for %s: ask for fewer items" % self.product.key)
 
     def _description(self, kind, brand, features, slots):
-        """Sentences in one of several orders, new within the type as far as its sentences go."""
-        text = ""
-        for attempt in range(50):
-            shape = self.chance.pick(DESCRIPTION_SHAPES)
-            parts = {
-                "opening": [self.chance.pick(kind.openings)],
-                "features": [self.chance.pick(one.sentences) for one in features],
-                "use": [self.chance.pick(self.product.uses)],
-                "fact": [self.chance.pick(self.product.facts)],
-                "brand": [brand.note],
-            }
-            sentences = [sentence for part in shape.split() for sentence in parts[part]]
-            text = " ".join(sentences[:4]).format(**slots)
-            complete = all(any(sentence in sentences[:4] for sentence in one.sentences) for one in features)
-            if complete and parts["opening"][0] in sentences[:4] and text not in self.descriptions:
-                break
-        self.descriptions.add(text)
-        return text
+        """Sentences in one of several orders, none of them the same text as another item of the type."""
+        for attempt in range(200):
+            qualities = iter(self.chance.shuffled(features))
+            text = " ".join(
+                self._sentence(part, kind, brand, qualities)
+                for part in self.chance.pick(DESCRIPTION_SHAPES[len(features)]).split()
+            ).format(**slots)
+            if text not in self.descriptions:
+                self.descriptions.add(text)
+                return text
+        raise ValueError("no new description left for %s: ask for fewer items" % self.product.key)
+
+    def _sentence(self, part, kind, brand, qualities):
+        """One sentence of a description; qualities is an iterator over the features still to be mentioned."""
+        if part == "feature":
+            return self.chance.pick(next(qualities).sentences)
+        if part == "brand":
+            return brand.note
+        return self.chance.pick(
+            {"opening": kind.openings, "purpose": kind.purposes, "use": self.product.uses, "fact": self.product.facts}[part]
+        )
 
     def _price(self, kind, brand, slots):
         """Within the type's range, by kind, brand, size and a little luck; ends like a shop price."""

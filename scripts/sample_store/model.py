@@ -19,12 +19,13 @@ class Brand:
 
 @dataclass(frozen=True)
 class Kind:
-    """A sub-type. ``factor`` multiplies the price; each sentence can open a description by itself."""
+    """A sub-type. ``factor`` multiplies the price; an opening or a purpose can stand first in a description."""
 
     key: str
     nouns: tuple
     factor: float
     openings: tuple
+    purposes: tuple
     slots: dict
 
 
@@ -77,9 +78,9 @@ def brand(name, level, note):
     return Brand(name, level, note)
 
 
-def kind(key, nouns, factor, *openings, slots=None):
-    """A kind; nouns are separated by ``|``, slots override those of the type."""
-    return Kind(key, _split(nouns), factor, openings, _slots(slots))
+def kind(key, nouns, factor, *openings, purposes, slots=None):
+    """A kind; nouns are separated by ``|``, purposes say plainly what it is for, slots override those of the type."""
+    return Kind(key, _split(nouns), factor, openings, purposes, _slots(slots))
 
 
 def feature(key, label, *sentences, kinds=""):
