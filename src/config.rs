@@ -114,7 +114,9 @@ impl ServerSettings {
             ("max_in_flight", self.max_in_flight as u64),
         ] {
             if value == 0 {
-                return Err(format!("server.{key} is 0: nothing could be answered; give a positive number"));
+                return Err(format!(
+                    "server.{key} is 0: nothing could be answered; give a positive number"
+                ));
             }
         }
         Ok(())
@@ -148,14 +150,18 @@ impl Config {
     /// # Errors
     /// The file is missing though named, is not TOML, or has an unknown key or a value of the wrong type.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(ConfigError::Read { path: path.to_path_buf(), source }),
+            Err(source) => {
+                return Err(ConfigError::Read {
+                    path: path.to_path_buf(),
+                    source,
+                });
+            }
         };
         Self::parse(&text, &path.display().to_string(), variables)
     }
@@ -165,21 +171,25 @@ impl Config {
         origin: &str,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let content = |detail: String| ConfigError::Content { origin: origin.to_owned(), detail };
+        let content = |detail: String| ConfigError::Content {
+            origin: origin.to_owned(),
+            detail,
+        };
         // Read as it is first: errors then carry line and column.
-        let _checked: Self = toml::from_str(text).map_err(|error| content(with_suggestion(&error.to_string())))?;
+        let _checked: Self =
+            toml::from_str(text).map_err(|error| content(with_suggestion(&error.to_string())))?;
         let mut table: toml::Table = toml::from_str(text).map_err(|error| content(error.to_string()))?;
         for (name, value) in variables {
             if let Some(path) = name.strip_prefix(VARIABLE_PREFIX) {
                 set(&mut table, path, &value);
             }
         }
-        let config: Self = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| {
-            ConfigError::Content {
+        let config: Self = toml::Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Content {
                 origin: format!("{origin} with {VARIABLE_PREFIX}… variables"),
                 detail: with_suggestion(&error.to_string()),
-            }
-        })?;
+            })?;
         config.server.check().map_err(content)?;
         Ok(config)
     }
@@ -200,13 +210,18 @@ fn set(table: &mut toml::Table, path: &str, value: &str) {
     let Some(last) = keys.pop() else { return };
     let mut at = table;
     for key in keys {
-        let entry = at.entry(key).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let entry = at
+            .entry(key)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
         let toml::Value::Table(inner) = entry else { return };
         at = inner;
     }
     let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok();
     let parsed = parsed.and_then(|mut table| table.remove("value"));
-    at.insert(last, parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    at.insert(
+        last,
+        parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())),
+    );
 }
 
 /// Adds "did you mean" to an unknown-field error.
@@ -214,9 +229,9 @@ fn with_suggestion(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match (message.contains("unknown field"), quoted.split_first()) {
         (true, Some((unknown, known))) => {
-            let nearest = known.iter().max_by(|a, b| {
-                strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
-            });
+            let nearest = known
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
             match nearest {
                 Some(nearest) => format!("{}\ndid you mean `{nearest}`?", message.trim_end()),
                 None => message.to_owned(),
@@ -231,7 +246,9 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::parse(text, "alike.toml", variables)
     }
 
@@ -247,7 +264,10 @@ mod tests {
         let config = parse(&text, &[]).unwrap();
         assert_eq!(config.collections["products"].embed, ["title", "brand", "color"]);
         let defaults = ServerSettings::default();
-        assert_eq!(config.server.listen, defaults.listen, "the example shows the defaults");
+        assert_eq!(
+            config.server.listen, defaults.listen,
+            "the example shows the defaults"
+        );
         assert_eq!(config.server.max_in_flight, defaults.max_in_flight);
         assert_eq!(config.server.request_timeout_ms, defaults.request_timeout_ms);
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
@@ -258,7 +278,11 @@ mod tests {
     #[test]
     fn variables_override_the_file() {
         let text = "[server]\nlisten = \"127.0.0.1:1\"\nmax_in_flight = 3\n";
-        let variables = [("ALIKE__SERVER__LISTEN", "0.0.0.0:2"), ("ALIKE__DATA", "elsewhere"), ("OTHER", "x")];
+        let variables = [
+            ("ALIKE__SERVER__LISTEN", "0.0.0.0:2"),
+            ("ALIKE__DATA", "elsewhere"),
+            ("OTHER", "x"),
+        ];
         let config = parse(text, &variables).unwrap();
         assert_eq!(config.server.listen.to_string(), "0.0.0.0:2");
         assert_eq!(config.server.max_in_flight, 3);
@@ -267,18 +291,29 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_refused_with_a_suggestion() {
-        let error = parse("[server]\nlisen = \"127.0.0.1:1\"\n", &[]).unwrap_err().to_string();
-        assert!(error.contains("lisen") && error.contains("did you mean `listen`?"), "{error}");
+        let error = parse("[server]\nlisen = \"127.0.0.1:1\"\n", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("lisen") && error.contains("did you mean `listen`?"),
+            "{error}"
+        );
         assert!(error.contains("line 2"), "{error}");
-        let error = parse("", &[("ALIKE__SERVER__MAX_INFLIGHT", "3")]).unwrap_err().to_string();
+        let error = parse("", &[("ALIKE__SERVER__MAX_INFLIGHT", "3")])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("did you mean `max_in_flight`?"), "{error}");
     }
 
     #[test]
     fn values_that_cannot_work_are_refused() {
-        let error = parse("[server]\nmax_in_flight = 0\n", &[]).unwrap_err().to_string();
+        let error = parse("[server]\nmax_in_flight = 0\n", &[])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("server.max_in_flight is 0"), "{error}");
-        let error = parse("[server]\nlisten = \"nowhere\"\n", &[]).unwrap_err().to_string();
+        let error = parse("[server]\nlisten = \"nowhere\"\n", &[])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("listen"), "{error}");
     }
 }

@@ -85,8 +85,9 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     rows.store_all(reader, &mut writer)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     watcher.encoding_done();
-    let report =
-        writer.build_index(&order.index, &|step| watcher.indexed(step.phase, step.done, step.total))?;
+    let report = writer.build_index(&order.index, &|step| {
+        watcher.indexed(step.phase, step.done, step.total)
+    })?;
     watcher.indexing_done();
     let made = Made {
         schema: order.schema.clone(),
@@ -99,19 +100,32 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     let facts = facts(order, &rows, &report, encode_seconds);
     let snapshot = writer.publish(collection, Manifest::new(collection.name(), made, facts))?;
     let opened = collection.open_current(Verify::Full)?;
-    Ok(Published { snapshot, manifest: opened.manifest().clone() })
+    Ok(Published {
+        snapshot,
+        manifest: opened.manifest().clone(),
+    })
 }
 
 fn facts(order: &Order, rows: &Rows<'_>, report: &BuildReport, encode_seconds: f64) -> BuildFacts {
     let measured = report.calibration.iter();
     BuildFacts {
-        input: order.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        input: order
+            .input
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         rows_read: rows.read(),
         rows_rejected: rows.rejected(),
         m: order.index.m as u64,
         ef_construction: order.index.ef_construction as u64,
         held_out: report.held_out as u64,
-        recall: measured.map(|at| RecallPoint { beam: at.beam.into(), recall: at.recall }).collect(),
+        recall: measured
+            .map(|at| RecallPoint {
+                beam: at.beam.into(),
+                recall: at.recall,
+            })
+            .collect(),
         recall_target: order.index.recall_target,
         beam: report.beam as u64,
         recall_at_10: report.recall,

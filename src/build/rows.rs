@@ -58,7 +58,11 @@ impl<'a> Rows<'a> {
     }
 
     /// Reads, encodes and stores the whole catalog; at least one row must be usable.
-    pub(super) fn store_all(&mut self, mut reader: Reader, writer: &mut SnapshotWriter) -> Result<(), BuildError> {
+    pub(super) fn store_all(
+        &mut self,
+        mut reader: Reader,
+        writer: &mut SnapshotWriter,
+    ) -> Result<(), BuildError> {
         let mut chunk = Vec::with_capacity(CHUNK);
         let (mut before, mut more) = (0.0, true);
         while more {
@@ -71,7 +75,10 @@ impl<'a> Rows<'a> {
         let input = || self.order.input.clone();
         match (writer.rows(), self.rejected) {
             (0, 0) => Err(BuildError::Empty { input: input() }),
-            (0, rejected) => Err(BuildError::NothingUsable { input: input(), rejected }),
+            (0, rejected) => Err(BuildError::NothingUsable {
+                input: input(),
+                rejected,
+            }),
             _ => Ok(()),
         }
     }
@@ -112,19 +119,27 @@ impl<'a> Rows<'a> {
             let reason = format!("{}: id {:?} was used in line {first} already", schema.id, item.id);
             return Err(RowError { line, reason });
         }
-        self.check_vector(&item).map_err(|reason| RowError { line, reason })?;
+        self.check_vector(&item)
+            .map_err(|reason| RowError { line, reason })?;
         self.lines_by_id.insert(item.id.clone(), line);
         Ok(item)
     }
 
     fn check_vector(&mut self, item: &Item) -> Result<(), String> {
-        let (Some(vector), Some(field)) = (&item.vector, &self.order.schema.vector) else { return Ok(()) };
+        let (Some(vector), Some(field)) = (&item.vector, &self.order.schema.vector) else {
+            return Ok(());
+        };
         if self.order.index.metric == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
-            return Err(format!("{field}: is all zeros: it has no direction to compare by cosine"));
+            return Err(format!(
+                "{field}: is all zeros: it has no direction to compare by cosine"
+            ));
         }
         let expected = *self.dimension.get_or_insert(vector.len());
         if vector.len() != expected {
-            return Err(format!("{field}: has {} numbers, earlier vectors have {expected}", vector.len()));
+            return Err(format!(
+                "{field}: has {} numbers, earlier vectors have {expected}",
+                vector.len()
+            ));
         }
         Ok(())
     }
@@ -140,11 +155,19 @@ impl<'a> Rows<'a> {
     }
 
     /// Stores a chunk that is the part `share` of the catalog.
-    fn store(&self, chunk: &[Item], writer: &mut SnapshotWriter, share: Range<f64>) -> Result<(), BuildError> {
+    fn store(
+        &self,
+        chunk: &[Item],
+        writer: &mut SnapshotWriter,
+        share: Range<f64>,
+    ) -> Result<(), BuildError> {
         let before = writer.rows();
         let advance = |done: usize| {
             let part = done as f64 / chunk.len().max(1) as f64;
-            self.watcher.encoded(before + done as u64, share.start + part * (share.end - share.start));
+            self.watcher.encoded(
+                before + done as u64,
+                share.start + part * (share.end - share.start),
+            );
         };
         self.vectors.store(chunk, writer, advance)?;
         advance(chunk.len());

@@ -46,11 +46,14 @@ impl Vectors {
             Self::Model(encoder) => {
                 let texts: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
                 let embeddings = encoder.encode_documents_with(&texts, advance)?;
-                items.iter().enumerate().try_for_each(|(at, item)| writer.push(item, embeddings.row(at)))
+                items
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(at, item)| writer.push(item, embeddings.row(at)))
             }
-            Self::Own => {
-                items.iter().try_for_each(|item| writer.push(item, item.vector.as_deref().unwrap_or_default()))
-            }
+            Self::Own => items
+                .iter()
+                .try_for_each(|item| writer.push(item, item.vector.as_deref().unwrap_or_default())),
         };
         Ok(stored?)
     }

@@ -86,7 +86,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 fn schema(args: &Args, config: &Config) -> anyhow::Result<Schema> {
     if let Some(id) = &args.id {
-        return Ok(schema::from_flags(&args.input, id, &args.embed, &args.filter, args.vector.as_deref())?);
+        return Ok(schema::from_flags(
+            &args.input,
+            id,
+            &args.embed,
+            &args.filter,
+            args.vector.as_deref(),
+        )?);
     }
     let Some(schema) = config.collections.get(&args.collection) else {
         bail!(
@@ -109,7 +115,10 @@ struct Terminal {
 
 impl Terminal {
     fn new() -> Self {
-        Self { encoding: Progress::new("encoding", "items"), indexing: Progress::new("indexing", "items") }
+        Self {
+            encoding: Progress::new("encoding", "items"),
+            indexing: Progress::new("indexing", "items"),
+        }
     }
 }
 
@@ -147,7 +156,11 @@ impl Watcher for Terminal {
 }
 
 fn report(published: &Published, json: bool) -> anyhow::Result<()> {
-    let (id, manifest, build) = (&published.snapshot, &published.manifest, &published.manifest.build);
+    let (id, manifest, build) = (
+        &published.snapshot,
+        &published.manifest,
+        &published.manifest.build,
+    );
     let recall = match build.recall_at_10 {
         Some(recall) => format!("recall@10 {recall:.4}"),
         None => "recall not measured: too few items".to_owned(),

@@ -15,10 +15,12 @@ const LIMIT: usize = 10;
 
 /// Measure answer quality against judged queries.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Judgments are JSON lines (also .gz): {\"query\": \"…\", \"labels\": {\"ID\": \"exact\"}}\n\
+#[command(
+    after_help = "Judgments are JSON lines (also .gz): {\"query\": \"…\", \"labels\": {\"ID\": \"exact\"}}\n\
     Labels exact, substitute, complement and irrelevant gain 1, 0.1, 0.01 and 0 (ESCI); numbers are gains as they are.\n\
     Unjudged items gain 0. recall@10 and mrr@10 count items that gain 0.5 or more.\n\n\
-    Example:\n  alike eval --data store --collection products --judgments judgments.jsonl --json")]
+    Example:\n  alike eval --data store --collection products --judgments judgments.jsonl --json"
+)]
 pub struct Args {
     /// Data directory with published collections
     #[arg(long, value_name = "DIR")]
@@ -57,7 +59,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             ..Search::default()
         };
         let start = Instant::now();
-        let answer = engine.search(&view, &search).with_context(|| format!("query {:?}", judged.query))?;
+        let answer = engine
+            .search(&view, &search)
+            .with_context(|| format!("query {:?}", judged.query))?;
         let took = start.elapsed();
         let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
         evaluation.add(&judged.gains, &ids, took);

@@ -60,14 +60,16 @@ impl Common {
 
 /// The data directory, from the flag or the settings.
 fn data_dir(flag: Option<PathBuf>, config: &Config) -> anyhow::Result<PathBuf> {
-    flag.or_else(|| config.data.clone())
-        .ok_or_else(|| anyhow::anyhow!("no data directory: give --data DIR, or `data = \"DIR\"` in alike.toml"))
+    flag.or_else(|| config.data.clone()).ok_or_else(|| {
+        anyhow::anyhow!("no data directory: give --data DIR, or `data = \"DIR\"` in alike.toml")
+    })
 }
 
 /// Writes a result line to standard output.
 fn print_line(line: &str) -> anyhow::Result<()> {
     use std::io::Write;
-    writeln!(std::io::stdout(), "{line}").map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))
+    writeln!(std::io::stdout(), "{line}")
+        .map_err(|error| anyhow::anyhow!("cannot write to standard output: {error}"))
 }
 
 /// Runs the command line; `main` prints the error and sets the exit code.

@@ -25,7 +25,11 @@ struct State {
 impl Progress {
     /// A phase that counts `unit`s.
     pub(super) fn new(phase: &'static str, unit: &'static str) -> Self {
-        Self { phase, unit, state: Mutex::new(None) }
+        Self {
+            phase,
+            unit,
+            state: Mutex::new(None),
+        }
     }
 
     /// `count` units are done, which is `share` (0 to 1) of the phase.
@@ -33,7 +37,9 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = state.get_or_insert_with(|| State {
             start: Instant::now(),
-            bar: std::io::stderr().is_terminal().then(|| bar(self.phase, self.unit)),
+            bar: std::io::stderr()
+                .is_terminal()
+                .then(|| bar(self.phase, self.unit)),
             last_line: Instant::now(),
             count: 0,
         });
@@ -56,14 +62,32 @@ impl Progress {
             bar.finish_and_clear();
         }
         let seconds = state.start.elapsed().as_secs_f64();
-        say(&format!("{}: {} {} in {seconds:.1} s", self.phase, grouped(state.count), self.unit));
+        say(&format!(
+            "{}: {} {} in {seconds:.1} s",
+            self.phase,
+            grouped(state.count),
+            self.unit
+        ));
     }
 
     fn line(&self, elapsed: f64, count: u64, share: f64) -> String {
-        let left = if share > 0.0 { elapsed * (1.0 - share) / share } else { f64::INFINITY };
-        let left = if left.is_finite() { duration(left) } else { "?".to_owned() };
+        let left = if share > 0.0 {
+            elapsed * (1.0 - share) / share
+        } else {
+            f64::INFINITY
+        };
+        let left = if left.is_finite() {
+            duration(left)
+        } else {
+            "?".to_owned()
+        };
         let rate = rate(count as f64 / elapsed.max(1e-9));
-        format!("{:.0} %, {} {}, {rate}/s, {left} left", share * 100.0, grouped(count), self.unit)
+        format!(
+            "{:.0} %, {} {}, {rate}/s, {left} left",
+            share * 100.0,
+            grouped(count),
+            self.unit
+        )
     }
 }
 
@@ -83,7 +107,11 @@ pub(super) fn say(line: &str) {
 }
 
 fn rate(per_second: f64) -> String {
-    if per_second < 10.0 { format!("{per_second:.1}") } else { grouped(per_second.round() as u64) }
+    if per_second < 10.0 {
+        format!("{per_second:.1}")
+    } else {
+        grouped(per_second.round() as u64)
+    }
 }
 
 /// 1234567 as 1,234,567.
@@ -114,7 +142,19 @@ mod tests {
 
     #[test]
     fn numbers_and_times_read_well() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str));
-        assert_eq!(["0s", "59s", "1m00s", "1h01m"], [0.2, 59.0, 60.0, 3661.0].map(duration).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567]
+                .map(grouped)
+                .each_ref()
+                .map(String::as_str)
+        );
+        assert_eq!(
+            ["0s", "59s", "1m00s", "1h01m"],
+            [0.2, 59.0, 60.0, 3661.0]
+                .map(duration)
+                .each_ref()
+                .map(String::as_str)
+        );
     }
 }

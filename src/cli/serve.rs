@@ -12,8 +12,10 @@ use tokio::net::TcpListener;
 
 /// Answer search and recommendation calls over HTTP.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike serve --data store --listen 127.0.0.1:7700\n\n\
-    The server picks up newly published snapshots by itself; SIGTERM finishes what is in flight, then stops.")]
+#[command(
+    after_help = "Example:\n  alike serve --data store --listen 127.0.0.1:7700\n\n\
+    The server picks up newly published snapshots by itself; SIGTERM finishes what is in flight, then stops."
+)]
 pub struct Args {
     /// Data directory with published collections
     #[arg(long, value_name = "DIR")]
@@ -49,15 +51,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .context("cannot start the async runtime")?;
     runtime.block_on(async {
         // The address is taken before the models load, so that a busy port is known at once.
-        let listener = TcpListener::bind(server.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}; is another server running there?", server.listen))?;
-        let address = listener.local_addr().context("cannot read the address listened on")?;
+        let listener = TcpListener::bind(server.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}; is another server running there?",
+                server.listen
+            )
+        })?;
+        let address = listener
+            .local_addr()
+            .context("cannot read the address listened on")?;
         let engine = Engine::open(settings, Arc::clone(&metrics))?;
         for problem in engine.problems() {
             tracing::warn!(problem, "not ready");
         }
         tracing::info!("listening on http://{address}");
-        crate::http::serve(App::new(engine, metrics, server), listener).await.context("the server failed")
+        crate::http::serve(App::new(engine, metrics, server), listener)
+            .await
+            .context("the server failed")
     })
 }

@@ -79,7 +79,10 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
     };
     let searching = Instant::now();
     SCRATCH.with_borrow_mut(|scratch| {
-        let report = view.snapshot().index().search(&target.vector, &request, scratch)?;
+        let report = view
+            .snapshot()
+            .index()
+            .search(&target.vector, &request, scratch)?;
         let elapsed = searching.elapsed();
         let kind = plan_name(report.plan);
         metrics.searched(view.collection(), kind, elapsed);
@@ -94,7 +97,12 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
             search_ms: elapsed.as_secs_f64() * 1e3,
         };
         let hits = hits(view, search, &target.excluded, scratch)?;
-        Ok(Answer { hits, exact: report.plan == Plan::Exact, partial: report.partial, plan })
+        Ok(Answer {
+            hits,
+            exact: report.plan == Plan::Exact,
+            partial: report.partial,
+            plan,
+        })
     })
 }
 
@@ -108,32 +116,49 @@ fn resolve<'a>(view: &View, query: &'a Query, metrics: &Metrics) -> Result<Targe
         Query::Text(text) => {
             check_text(text)?;
             let Some(encoder) = view.encoder() else {
-                let detail = "this collection brings its own vectors and has no model; search by `vector` or `like`";
+                let detail =
+                    "this collection brings its own vectors and has no model; search by `vector` or `like`";
                 return Err(EngineError::invalid("text", detail));
             };
             let start = Instant::now();
             let vector = encoder.encode_query(text)?;
             metrics.encoded(start.elapsed());
-            Ok(Target { vector: vector.into(), excluded: Vec::new() })
+            Ok(Target {
+                vector: vector.into(),
+                excluded: Vec::new(),
+            })
         }
         Query::Vector(vector) => {
             check_vector(vector, view)?;
-            Ok(Target { vector: vector.into(), excluded: Vec::new() })
+            Ok(Target {
+                vector: vector.into(),
+                excluded: Vec::new(),
+            })
         }
         Query::Examples { like, unlike } => {
             let examples = resolve_examples(like, unlike, view)?;
-            Ok(Target { vector: examples.vector.into(), excluded: examples.rows })
+            Ok(Target {
+                vector: examples.vector.into(),
+                excluded: examples.rows,
+            })
         }
     }
 }
 
 fn admissible(view: &View, search: &Search) -> Result<Option<RowSet>, EngineError> {
-    let Some(filter) = &search.filter else { return Ok(None) };
+    let Some(filter) = &search.filter else {
+        return Ok(None);
+    };
     let filter = Filter::parse(filter, &view.snapshot().manifest().schema, "filter")?;
     Ok(Some(filter.select(view.snapshot())))
 }
 
-fn hits(view: &View, search: &Search, excluded: &[RowId], scratch: &Scratch) -> Result<Vec<Hit>, EngineError> {
+fn hits(
+    view: &View,
+    search: &Search,
+    excluded: &[RowId],
+    scratch: &Scratch,
+) -> Result<Vec<Hit>, EngineError> {
     scratch
         .neighbors()
         .iter()
@@ -142,7 +167,11 @@ fn hits(view: &View, search: &Search, excluded: &[RowId], scratch: &Scratch) -> 
         .take(search.limit)
         .map(|found| {
             let id = view.item_id(found.row)?.to_owned();
-            Ok(Hit { id, score: found.score, fields: view.fields(found.row, search.fields.as_deref())? })
+            Ok(Hit {
+                id,
+                score: found.score,
+                fields: view.fields(found.row, search.fields.as_deref())?,
+            })
         })
         .collect()
 }
@@ -161,12 +190,17 @@ fn milliseconds(since: Instant) -> f64 {
 
 impl View {
     pub(super) fn item_id(&self, row: RowId) -> Result<&str, EngineError> {
-        self.snapshot().item_id(row).ok_or_else(|| self.damaged(row, "id"))
+        self.snapshot()
+            .item_id(row)
+            .ok_or_else(|| self.damaged(row, "id"))
     }
 
     /// The chosen fields of an item, or all of them.
     pub(super) fn fields(&self, row: RowId, chosen: Option<&[String]>) -> Result<Box<RawValue>, EngineError> {
-        let document = self.snapshot().document(row).ok_or_else(|| self.damaged(row, "document"))?;
+        let document = self
+            .snapshot()
+            .document(row)
+            .ok_or_else(|| self.damaged(row, "document"))?;
         let picked = match chosen {
             None => serde_json::from_slice::<Box<RawValue>>(document),
             Some(chosen) => pick(document, chosen),
@@ -177,14 +211,20 @@ impl View {
     fn damaged(&self, row: RowId, what: &str) -> EngineError {
         EngineError::Refused {
             name: self.collection().to_owned(),
-            reason: format!("snapshot {} has no readable {what} for row {}", self.snapshot().id(), row.0),
+            reason: format!(
+                "snapshot {} has no readable {what} for row {}",
+                self.snapshot().id(),
+                row.0
+            ),
         }
     }
 }
 
 fn pick(document: &[u8], chosen: &[String]) -> serde_json::Result<Box<RawValue>> {
     let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(document)?;
-    let picked: BTreeMap<&str, &RawValue> =
-        chosen.iter().filter_map(|name| Some((name.as_str(), *all.get(name.as_str())?))).collect();
+    let picked: BTreeMap<&str, &RawValue> = chosen
+        .iter()
+        .filter_map(|name| Some((name.as_str(), *all.get(name.as_str())?)))
+        .collect();
     serde_json::value::to_raw_value(&picked)
 }

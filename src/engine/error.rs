@@ -61,7 +61,9 @@ pub enum EngineError {
         detail: String,
     },
     /// The snapshot was made by another model than the one installed.
-    #[error("the snapshot was built with model {wanted}, installed is {found}; install that model (--model) or rebuild the collection with this one")]
+    #[error(
+        "the snapshot was built with model {wanted}, installed is {found}; install that model (--model) or rebuild the collection with this one"
+    )]
     ModelMismatch {
         /// The snapshot's model.
         wanted: String,
@@ -72,7 +74,10 @@ pub enum EngineError {
 
 impl EngineError {
     pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid { field: field.into(), detail: detail.into() }
+        Self::Invalid {
+            field: field.into(),
+            detail: detail.into(),
+        }
     }
 }
 

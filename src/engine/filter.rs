@@ -39,7 +39,11 @@ impl Filter {
     /// # Errors
     /// [`EngineError::Invalid`] naming the condition that is wrong.
     pub fn parse(value: &Value, schema: &Schema, path: &str) -> Result<Self, EngineError> {
-        Parser { schema, conditions: 0 }.object(value, path, 0)
+        Parser {
+            schema,
+            conditions: 0,
+        }
+        .object(value, path, 0)
     }
 
     /// The rows of `snapshot` that pass.
@@ -72,7 +76,9 @@ fn combine(
     join: impl Fn(&mut RowSet, &RowSet),
 ) -> RowSet {
     let mut parts = filters.iter().map(|filter| filter.select(snapshot));
-    let Some(mut rows) = parts.next() else { return empty };
+    let Some(mut rows) = parts.next() else {
+        return empty;
+    };
     parts.for_each(|part| join(&mut rows, &part));
     rows
 }
@@ -86,7 +92,10 @@ impl Parser<'_> {
     fn object(&mut self, value: &Value, path: &str, depth: usize) -> Result<Filter, EngineError> {
         let entries = as_object(value, path)?;
         if depth >= MAX_DEPTH {
-            return Err(EngineError::invalid(path, format!("filters nest at most {MAX_DEPTH} deep")));
+            return Err(EngineError::invalid(
+                path,
+                format!("filters nest at most {MAX_DEPTH} deep"),
+            ));
         }
         let parts = entries.iter().map(|(key, value)| {
             let path = format!("{path}.{key}");
@@ -102,12 +111,22 @@ impl Parser<'_> {
 
     fn list(&mut self, value: &Value, path: &str, depth: usize) -> Result<Vec<Filter>, EngineError> {
         let Value::Array(filters) = value else {
-            return Err(EngineError::invalid(path, format!("takes a list of objects, not {}", kind_of(value))));
+            return Err(EngineError::invalid(
+                path,
+                format!("takes a list of objects, not {}", kind_of(value)),
+            ));
         };
         if filters.is_empty() {
-            return Err(EngineError::invalid(path, "is an empty list; leave it out or give it conditions"));
+            return Err(EngineError::invalid(
+                path,
+                "is an empty list; leave it out or give it conditions",
+            ));
         }
-        filters.iter().enumerate().map(|(at, f)| self.object(f, &format!("{path}[{at}]"), depth + 1)).collect()
+        filters
+            .iter()
+            .enumerate()
+            .map(|(at, f)| self.object(f, &format!("{path}[{at}]"), depth + 1))
+            .collect()
     }
 
     fn field(&mut self, field: &str, value: &Value, path: &str) -> Result<Filter, EngineError> {
@@ -117,7 +136,12 @@ impl Parser<'_> {
             Value::Array(values) => vec![self.any_of(values, kind, path)?],
             value => vec![self.any_of(std::slice::from_ref(value), kind, path)?],
         };
-        Ok(Filter::All(tests.into_iter().map(|test| Filter::Field(field.to_owned(), test)).collect()))
+        Ok(Filter::All(
+            tests
+                .into_iter()
+                .map(|test| Filter::Field(field.to_owned(), test))
+                .collect(),
+        ))
     }
 
     fn filterable(&self, field: &str, path: &str) -> Result<FieldType, EngineError> {
@@ -137,7 +161,10 @@ impl Parser<'_> {
         path: &str,
     ) -> Result<Vec<Test>, EngineError> {
         if operators.is_empty() {
-            return Err(EngineError::invalid(path, "needs an operator: eq, in, lt, lte, gt or gte"));
+            return Err(EngineError::invalid(
+                path,
+                "needs an operator: eq, in, lt, lte, gt or gte",
+            ));
         }
         let (mut low, mut high, mut tests) = (None, None, Vec::new());
         for (operator, value) in operators {
@@ -149,7 +176,10 @@ impl Parser<'_> {
                 }
                 "in" => {
                     let Value::Array(values) = value else {
-                        return Err(EngineError::invalid(path, format!("takes a list, not {}", kind_of(value))));
+                        return Err(EngineError::invalid(
+                            path,
+                            format!("takes a list, not {}", kind_of(value)),
+                        ));
                     };
                     tests.push(self.any_of(values, kind, &path)?);
                     continue;
@@ -157,7 +187,10 @@ impl Parser<'_> {
                 "gt" | "gte" => (&mut low, operator == "gte"),
                 "lt" | "lte" => (&mut high, operator == "lte"),
                 _ => {
-                    return Err(EngineError::invalid(path, "is not an operator (eq, in, lt, lte, gt, gte)"));
+                    return Err(EngineError::invalid(
+                        path,
+                        "is not an operator (eq, in, lt, lte, gt, gte)",
+                    ));
                 }
             };
             if side.is_some() {
@@ -174,15 +207,22 @@ impl Parser<'_> {
     fn any_of(&mut self, values: &[Value], kind: FieldType, path: &str) -> Result<Test, EngineError> {
         self.conditions += values.len().max(1);
         if self.conditions > MAX_CONDITIONS {
-            return Err(EngineError::invalid(path, format!("a filter has at most {MAX_CONDITIONS} conditions")));
+            return Err(EngineError::invalid(
+                path,
+                format!("a filter has at most {MAX_CONDITIONS} conditions"),
+            ));
         }
         match kind {
-            FieldType::Number | FieldType::Timestamp => {
-                values.iter().map(|v| number(v, kind, path)).collect::<Result<_, _>>().map(Test::Numbers)
-            }
-            FieldType::Keyword | FieldType::Text | FieldType::Boolean => {
-                values.iter().map(|v| keyword(v, kind, path)).collect::<Result<_, _>>().map(Test::Keywords)
-            }
+            FieldType::Number | FieldType::Timestamp => values
+                .iter()
+                .map(|v| number(v, kind, path))
+                .collect::<Result<_, _>>()
+                .map(Test::Numbers),
+            FieldType::Keyword | FieldType::Text | FieldType::Boolean => values
+                .iter()
+                .map(|v| keyword(v, kind, path))
+                .collect::<Result<_, _>>()
+                .map(Test::Keywords),
         }
     }
 
@@ -190,7 +230,10 @@ impl Parser<'_> {
         self.conditions += 1;
         match kind {
             FieldType::Number | FieldType::Timestamp => number(value, kind, path),
-            _ => Err(EngineError::invalid(path, "ranges need a number or timestamp field; use eq or in")),
+            _ => Err(EngineError::invalid(
+                path,
+                "ranges need a number or timestamp field; use eq or in",
+            )),
         }
     }
 }
@@ -222,14 +265,18 @@ fn timestamp(value: &Value) -> Option<i64> {
 fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineError> {
     match (kind, value) {
         (FieldType::Boolean, Value::Bool(flag)) => Ok(flag.to_string()),
-        (FieldType::Boolean, _) => {
-            Err(EngineError::invalid(path, format!("takes true or false, not {}", kind_of(value))))
-        }
+        (FieldType::Boolean, _) => Err(EngineError::invalid(
+            path,
+            format!("takes true or false, not {}", kind_of(value)),
+        )),
         (_, Value::String(text)) => Ok(text.clone()),
         // Keyword columns hold numbers and booleans by their text, as catalogs often mix them.
         (_, Value::Number(number)) => Ok(number.to_string()),
         (_, Value::Bool(flag)) => Ok(flag.to_string()),
-        _ => Err(EngineError::invalid(path, format!("takes a string, not {}", kind_of(value)))),
+        _ => Err(EngineError::invalid(
+            path,
+            format!("takes a string, not {}", kind_of(value)),
+        )),
     }
 }
 

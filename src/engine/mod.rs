@@ -100,15 +100,24 @@ impl Engine {
                     changed.push(collection.name().to_owned());
                     slot
                 }
-                None => old.cloned().unwrap_or(Slot { view: None, refused: None }),
+                None => old.cloned().unwrap_or(Slot {
+                    view: None,
+                    refused: None,
+                }),
             };
             slots.insert(collection.name().to_owned(), slot);
         }
-        let dropped: Vec<String> = before.keys().filter(|name| !slots.contains_key(*name)).cloned().collect();
+        let dropped: Vec<String> = before
+            .keys()
+            .filter(|name| !slots.contains_key(*name))
+            .cloned()
+            .collect();
         if !changed.is_empty() || !dropped.is_empty() {
             self.slots.store(Arc::new(slots));
         }
-        dropped.iter().for_each(|name| self.metrics.collection_dropped(name));
+        dropped
+            .iter()
+            .for_each(|name| self.metrics.collection_dropped(name));
         changed.extend(dropped);
         Ok(changed)
     }
@@ -130,14 +139,28 @@ impl Engine {
         match self.open_view(collection) {
             Ok(opened) => {
                 self.metrics.snapshot_opened(&served(&opened));
-                tracing::info!(collection = collection.name(), snapshot = opened.snapshot().id(), rows = opened.snapshot().rows(), "serving snapshot");
-                Some(Slot { view: Some(Arc::new(opened)), refused: None })
+                tracing::info!(
+                    collection = collection.name(),
+                    snapshot = opened.snapshot().id(),
+                    rows = opened.snapshot().rows(),
+                    "serving snapshot"
+                );
+                Some(Slot {
+                    view: Some(Arc::new(opened)),
+                    refused: None,
+                })
             }
             Err(error) => self.refuse(collection, current, &error, old),
         }
     }
 
-    fn refuse(&self, collection: &Collection, snapshot: String, error: &EngineError, old: Option<&Slot>) -> Option<Slot> {
+    fn refuse(
+        &self,
+        collection: &Collection,
+        snapshot: String,
+        error: &EngineError,
+        old: Option<&Slot>,
+    ) -> Option<Slot> {
         let reason = error.to_string();
         let known = old.and_then(|slot| slot.refused.as_ref());
         if known.is_some_and(|known| known.snapshot == snapshot && known.reason == reason) {
@@ -145,8 +168,17 @@ impl Engine {
         }
         let view = old.and_then(|slot| slot.view.clone());
         self.metrics.snapshot_refused(collection.name());
-        tracing::error!(collection = collection.name(), snapshot, reason, still_serving = view.as_ref().map(|view| view.snapshot().id()), "snapshot refused");
-        Some(Slot { view, refused: Some(Refusal { snapshot, reason }) })
+        tracing::error!(
+            collection = collection.name(),
+            snapshot,
+            reason,
+            still_serving = view.as_ref().map(|view| view.snapshot().id()),
+            "snapshot refused"
+        );
+        Some(Slot {
+            view,
+            refused: Some(Refusal { snapshot, reason }),
+        })
     }
 
     fn open_view(&self, collection: &Collection) -> Result<View, EngineError> {
@@ -154,7 +186,11 @@ impl Engine {
         // The model loads while the files are read and verified.
         let (snapshot, ()) = rayon::join(
             || collection.open_current(self.verify),
-            || if needs_model { self.models.preload() },
+            || {
+                if needs_model {
+                    self.models.preload()
+                }
+            },
         );
         let snapshot = snapshot?;
         let encoder = match &snapshot.manifest().model {
@@ -162,7 +198,12 @@ impl Engine {
             None => None,
         };
         let signals = self.signals_of(collection)?;
-        Ok(View::new(collection.name().to_owned(), snapshot, encoder, signals))
+        Ok(View::new(
+            collection.name().to_owned(),
+            snapshot,
+            encoder,
+            signals,
+        ))
     }
 
     fn signals_of(&self, collection: &Collection) -> Result<Arc<Signals>, EngineError> {
@@ -183,18 +224,28 @@ impl Engine {
         let slots = self.slots.load();
         let Some(slot) = slots.get(name) else {
             let served = slots.keys().cloned().collect();
-            return Err(EngineError::NoCollection { name: name.chars().take(80).collect(), served });
+            return Err(EngineError::NoCollection {
+                name: name.chars().take(80).collect(),
+                served,
+            });
         };
         slot.view.clone().ok_or_else(|| EngineError::Refused {
             name: name.to_owned(),
-            reason: slot.refused.as_ref().map_or_else(String::new, |refused| refused.reason.clone()),
+            reason: slot
+                .refused
+                .as_ref()
+                .map_or_else(String::new, |refused| refused.reason.clone()),
         })
     }
 
     /// All views, by name of the collection.
     #[must_use]
     pub fn views(&self) -> Vec<Arc<View>> {
-        self.slots.load().values().filter_map(|slot| slot.view.clone()).collect()
+        self.slots
+            .load()
+            .values()
+            .filter_map(|slot| slot.view.clone())
+            .collect()
     }
 
     /// What keeps the engine from answering everything it should: refused snapshots, or nothing published.
@@ -207,7 +258,10 @@ impl Engine {
         let unserved = slots.iter().filter(|(_, slot)| slot.view.is_none());
         unserved
             .map(|(name, slot)| {
-                let reason = slot.refused.as_ref().map_or("not opened", |refused| refused.reason.as_str());
+                let reason = slot
+                    .refused
+                    .as_ref()
+                    .map_or("not opened", |refused| refused.reason.as_str());
                 format!("collection {name}: {reason}")
             })
             .collect()
@@ -256,7 +310,10 @@ fn served(view: &View) -> ServedSnapshot<'_> {
     ServedSnapshot {
         collection: view.collection(),
         snapshot: view.snapshot().id(),
-        model: manifest.model.as_ref().map_or("none", |model| model.name.as_str()),
+        model: manifest
+            .model
+            .as_ref()
+            .map_or("none", |model| model.name.as_str()),
         items: manifest.rows,
         bytes: manifest.bytes(),
         published_seconds: manifest.created_ms as f64 / 1e3,

@@ -53,7 +53,11 @@ fn find(look: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
     let working = std::env::current_dir().ok();
     let executable = std::env::current_exe().ok();
     let roots = [working.as_deref(), executable.as_deref()];
-    roots.into_iter().flatten().flat_map(Path::ancestors).find_map(|dir| look(&dir.join(HOME)))
+    roots
+        .into_iter()
+        .flatten()
+        .flat_map(Path::ancestors)
+        .find_map(|dir| look(&dir.join(HOME)))
 }
 
 fn existing(path: PathBuf) -> Option<PathBuf> {
@@ -64,11 +68,16 @@ fn existing(path: PathBuf) -> Option<PathBuf> {
 fn library_in(dir: &Path) -> Option<PathBuf> {
     let listing = std::fs::read_dir(dir).ok()?;
     let is_library = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-            name.starts_with("libonnxruntime.") && (name.contains(".so") || name.ends_with(".dylib"))
-        })
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| {
+                name.starts_with("libonnxruntime.") && (name.contains(".so") || name.ends_with(".dylib"))
+            })
     };
-    listing.filter_map(|entry| Some(entry.ok()?.path())).filter(is_library).max()
+    listing
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_library)
+        .max()
 }
 
 /// The installed model, loaded when first needed.
@@ -79,7 +88,10 @@ pub struct Models {
 
 impl Models {
     pub(super) fn new(place: ModelPlace) -> Self {
-        Self { place, loaded: OnceLock::new() }
+        Self {
+            place,
+            loaded: OnceLock::new(),
+        }
     }
 
     /// Loads the model, so that a later [`Models::encoder_for`] does not wait. A failure is reported there.
@@ -89,12 +101,17 @@ impl Models {
 
     /// The encoder, if its model is `wanted`.
     pub(super) fn encoder_for(&self, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
-        let encoder = self.load().as_ref().map_err(|detail| EngineError::NoModel { detail: detail.clone() })?;
+        let encoder = self.load().as_ref().map_err(|detail| EngineError::NoModel {
+            detail: detail.clone(),
+        })?;
         let found = ModelRef::from(encoder.identity());
         if found == *wanted {
             return Ok(Arc::clone(encoder));
         }
-        Err(EngineError::ModelMismatch { wanted: wanted.to_string(), found: found.to_string() })
+        Err(EngineError::ModelMismatch {
+            wanted: wanted.to_string(),
+            found: found.to_string(),
+        })
     }
 
     fn load(&self) -> &Result<Arc<Encoder>, String> {
@@ -104,7 +121,9 @@ impl Models {
                 error => error.to_string(),
             })?;
             let settings = EncoderSettings::for_queries(cores());
-            Encoder::open(&bundle, settings).map(Arc::new).map_err(|error| error.to_string())
+            Encoder::open(&bundle, settings)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
         })
     }
 }

@@ -84,14 +84,23 @@ pub(super) fn check_vector(vector: &[f32], view: &View) -> Result<(), EngineErro
     let index = view.snapshot().index();
     let expected = index.dimension();
     if view.snapshot().rows() > 0 && vector.len() != expected {
-        let detail = format!("has {} numbers, this collection's vectors have {expected}", vector.len());
+        let detail = format!(
+            "has {} numbers, this collection's vectors have {expected}",
+            vector.len()
+        );
         return Err(EngineError::invalid("vector", detail));
     }
     if let Some(at) = vector.iter().position(|number| !number.is_finite()) {
-        return Err(EngineError::invalid(format!("vector[{at}]"), "is not a finite 32-bit number"));
+        return Err(EngineError::invalid(
+            format!("vector[{at}]"),
+            "is not a finite 32-bit number",
+        ));
     }
     if index.metric() == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
-        return Err(EngineError::invalid("vector", "is all zeros: it has no direction to compare by cosine"));
+        return Err(EngineError::invalid(
+            "vector",
+            "is all zeros: it has no direction to compare by cosine",
+        ));
     }
     Ok(())
 }
@@ -103,12 +112,19 @@ pub(super) struct Examples {
 }
 
 /// The mean of the liked items, moved away from the mean of the unliked: `like + (like − unlike)`.
-pub(super) fn resolve_examples(like: &[String], unlike: &[String], view: &View) -> Result<Examples, EngineError> {
+pub(super) fn resolve_examples(
+    like: &[String],
+    unlike: &[String],
+    view: &View,
+) -> Result<Examples, EngineError> {
     if like.is_empty() {
         return Err(EngineError::invalid("like", "is empty; name at least one item"));
     }
     if like.len() + unlike.len() > MAX_EXAMPLES {
-        let detail = format!("names {} items with `unlike`, at most {MAX_EXAMPLES}", like.len() + unlike.len());
+        let detail = format!(
+            "names {} items with `unlike`, at most {MAX_EXAMPLES}",
+            like.len() + unlike.len()
+        );
         return Err(EngineError::invalid("like", detail));
     }
     let mut rows = rows_of(like, "like", view)?;
@@ -116,11 +132,17 @@ pub(super) fn resolve_examples(like: &[String], unlike: &[String], view: &View) 
     if !unlike.is_empty() {
         let away = rows_of(unlike, "unlike", view)?;
         let mean_away = mean(&away, view);
-        vector.iter_mut().zip(&mean_away).for_each(|(toward, away)| *toward += *toward - away);
+        vector
+            .iter_mut()
+            .zip(&mean_away)
+            .for_each(|(toward, away)| *toward += *toward - away);
         rows.extend(away);
     }
     if vector.iter().all(|&number| number.abs() < f32::EPSILON) {
-        return Err(EngineError::invalid("like", "the examples cancel out; name others"));
+        return Err(EngineError::invalid(
+            "like",
+            "the examples cancel out; name others",
+        ));
     }
     Ok(Examples { vector, rows })
 }
@@ -140,7 +162,9 @@ fn mean(rows: &[RowId], view: &View) -> Vec<f32> {
     let index = view.snapshot().index();
     let mut sum = vec![0.0; index.dimension()];
     for vector in rows.iter().filter_map(|&row| index.vector(row)) {
-        sum.iter_mut().zip(vector).for_each(|(sum, number)| *sum += number);
+        sum.iter_mut()
+            .zip(vector)
+            .for_each(|(sum, number)| *sum += number);
     }
     let count = rows.len() as f32;
     sum.iter_mut().for_each(|number| *number /= count);

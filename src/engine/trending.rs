@@ -38,7 +38,12 @@ pub(super) struct TrendingCache {
 
 impl TrendingCache {
     pub(super) fn new(ttl: Duration) -> Self {
-        Self { lists: Cache::builder().max_capacity(CACHED_LISTS).time_to_live(ttl).build() }
+        Self {
+            lists: Cache::builder()
+                .max_capacity(CACHED_LISTS)
+                .time_to_live(ttl)
+                .build(),
+        }
     }
 
     pub(super) fn get(
@@ -58,14 +63,21 @@ impl TrendingCache {
             query.window,
             query.category.clone(),
         );
-        let entry = self.lists.entry(key).or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
+        let entry = self
+            .lists
+            .entry(key)
+            .or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
         metrics.trending_requested(!entry.is_fresh());
         let list = entry.into_value();
         list.iter()
             .take(query.limit)
             .map(|&(row, score)| {
                 let id = view.item_id(row)?.to_owned();
-                Ok(Hit { id, score, fields: view.fields(row, query.fields.as_deref())? })
+                Ok(Hit {
+                    id,
+                    score,
+                    fields: view.fields(row, query.fields.as_deref())?,
+                })
             })
             .collect()
     }
@@ -81,8 +93,14 @@ fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(RowId, 
     let snapshot = view.snapshot();
     let admissible = filter.map(|filter| filter.select(snapshot));
     let served = |id: &str| {
-        snapshot.row_of(id).is_some_and(|row| admissible.as_ref().is_none_or(|rows| rows.contains(row)))
+        snapshot
+            .row_of(id)
+            .is_some_and(|row| admissible.as_ref().is_none_or(|rows| rows.contains(row)))
     };
-    let top = view.signals().trending(jiff::Timestamp::now(), window, &served, CACHED_ITEMS);
-    top.into_iter().filter_map(|(id, score)| Some((snapshot.row_of(&id)?, score as f32))).collect()
+    let top = view
+        .signals()
+        .trending(jiff::Timestamp::now(), window, &served, CACHED_ITEMS);
+    top.into_iter()
+        .filter_map(|(id, score)| Some((snapshot.row_of(&id)?, score as f32)))
+        .collect()
 }

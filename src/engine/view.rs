@@ -20,7 +20,12 @@ impl View {
         encoder: Option<Arc<Encoder>>,
         signals: Arc<Signals>,
     ) -> Self {
-        Self { collection, snapshot, encoder, signals }
+        Self {
+            collection,
+            snapshot,
+            encoder,
+            signals,
+        }
     }
 
     /// The collection's name.

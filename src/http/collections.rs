@@ -73,7 +73,12 @@ impl CollectionInfo {
 /// List collections
 #[utoipa::path(get, path = "/v1/collections", tag = "Collections", responses((status = 200, body = Collections)))]
 pub(super) async fn list(State(app): State<App>) -> axum::Json<Collections> {
-    let collections = app.engine().views().iter().map(|view| CollectionInfo::new(view)).collect();
+    let collections = app
+        .engine()
+        .views()
+        .iter()
+        .map(|view| CollectionInfo::new(view))
+        .collect();
     axum::Json(Collections { collections })
 }
 
@@ -123,7 +128,11 @@ pub(super) async fn item(
 ) -> Result<axum::Json<Item>, Problem> {
     let view = app.engine().view(&collection)?;
     let fields = app.engine().item(&view, &id)?;
-    Ok(axum::Json(Item { id, fields, snapshot: view.snapshot().id().to_owned() }))
+    Ok(axum::Json(Item {
+        id,
+        fields,
+        snapshot: view.snapshot().id().to_owned(),
+    }))
 }
 
 /// Which trending list.
@@ -173,18 +182,25 @@ pub(super) async fn trending(
     Params(params): Params<TrendingParams>,
 ) -> Result<axum::Json<Trending>, Problem> {
     let window = params.window.as_deref().map_or(Ok(Window::default()), str::parse);
-    let window: Window =
-        window.map_err(|error: crate::signals::UnknownWindow| Problem::invalid(error.to_string()).with_field("window"))?;
+    let window: Window = window.map_err(|error: crate::signals::UnknownWindow| {
+        Problem::invalid(error.to_string()).with_field("window")
+    })?;
     let query = TrendingQuery {
         window,
         category: params.category,
         limit: params.limit.unwrap_or(10),
-        fields: params.fields.map(|list| list.split(',').map(|name| name.trim().to_owned()).collect()),
+        fields: params
+            .fields
+            .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect()),
     };
     app.run(move |app| {
         let view = app.engine().view(&collection)?;
         let hits = app.engine().trending(&view, &query)?;
-        Ok(axum::Json(Trending { hits, window, snapshot: view.snapshot().id().to_owned() }))
+        Ok(axum::Json(Trending {
+            hits,
+            window,
+            snapshot: view.snapshot().id().to_owned(),
+        }))
     })
     .await
 }

@@ -57,7 +57,10 @@ pub(super) struct EventProblem {
         (status = 503, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn record(State(app): State<App>, Body(bytes): Body) -> Result<axum::Json<EventsAnswer>, Problem> {
+pub(super) async fn record(
+    State(app): State<App>,
+    Body(bytes): Body,
+) -> Result<axum::Json<EventsAnswer>, Problem> {
     app.run(move |app| {
         let raw = split(&bytes)?;
         let single = raw.len() == 1;
@@ -82,9 +85,13 @@ fn split(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
         })?
     };
     match raw.len() {
-        0 => Err(Problem::invalid("body: has no events; send an object, an array, or one object per line").with_field("body")),
+        0 => Err(
+            Problem::invalid("body: has no events; send an object, an array, or one object per line")
+                .with_field("body"),
+        ),
         count if count > MAX_EVENTS => {
-            let detail = format!("body: has {count} events, at most {MAX_EVENTS} per call; send them in parts");
+            let detail =
+                format!("body: has {count} events, at most {MAX_EVENTS} per call; send them in parts");
             Err(Problem::invalid(detail).with_field("body"))
         }
         _ => Ok(raw),
@@ -100,12 +107,20 @@ struct Batch {
 impl Batch {
     fn add(&mut self, app: &App, position: usize, raw: &RawValue) {
         match read(app, raw) {
-            Ok(event) => self.by_collection.entry(event.collection.clone()).or_default().push(event),
+            Ok(event) => self
+                .by_collection
+                .entry(event.collection.clone())
+                .or_default()
+                .push(event),
             Err(problem) => {
                 self.answer.rejected += 1;
                 if self.answer.errors.len() < MAX_LISTED {
                     let (detail, field) = problem.into_parts();
-                    self.answer.errors.push(EventProblem { position, field, detail });
+                    self.answer.errors.push(EventProblem {
+                        position,
+                        field,
+                        detail,
+                    });
                 }
             }
         }
@@ -116,12 +131,20 @@ impl Batch {
         if !self.by_collection.is_empty() {
             return Ok(());
         }
-        let Some(first) = self.answer.errors.pop_if(|_| single).or_else(|| self.answer.errors.drain(..).next()) else {
+        let Some(first) = self
+            .answer
+            .errors
+            .pop_if(|_| single)
+            .or_else(|| self.answer.errors.drain(..).next())
+        else {
             return Ok(());
         };
         let detail = match self.answer.rejected {
             1 => first.detail,
-            count => format!("all {count} events were refused; event {}: {}", first.position, first.detail),
+            count => format!(
+                "all {count} events were refused; event {}: {}",
+                first.position, first.detail
+            ),
         };
         let problem = Problem::invalid(detail);
         Err(match first.field {
@@ -137,11 +160,14 @@ impl Batch {
             let recorded = app.engine().record(&view, events)?;
             self.answer.accepted += recorded.accepted;
             self.answer.durable &= recorded.durable;
-            let unknown = events.iter().filter(|event| view.snapshot().row_of(&event.item).is_none());
+            let unknown = events
+                .iter()
+                .filter(|event| view.snapshot().row_of(&event.item).is_none());
             self.answer.unknown_items += unknown.count();
             for kind in EventType::ALL {
                 let count = events.iter().filter(|event| event.kind == kind).count();
-                app.metrics().events_accepted(collection, kind.name(), count as u64);
+                app.metrics()
+                    .events_accepted(collection, kind.name(), count as u64);
             }
         }
         Ok(self.answer)
@@ -154,9 +180,14 @@ fn read(app: &App, raw: &RawValue) -> Result<Event, Problem> {
         problem
     };
     let event: Event = parse(raw.get().as_bytes()).map_err(|problem| refused(None, problem))?;
-    app.engine().view(&event.collection).map_err(|error| refused(None, error.into()))?;
+    app.engine()
+        .view(&event.collection)
+        .map_err(|error| refused(None, error.into()))?;
     event.validate(jiff::Timestamp::now()).map_err(|error| {
-        refused(Some(&event.collection), Problem::invalid(error.to_string()).with_field(error.field()))
+        refused(
+            Some(&event.collection),
+            Problem::invalid(error.to_string()).with_field(error.field()),
+        )
     })?;
     Ok(event)
 }

@@ -21,7 +21,10 @@ impl FromRequest<App> for Body {
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Problem::too_large(app.settings().body_limit_bytes))
             }
-            Err(error) => Err(Problem::invalid(format!("the body could not be read: {}", error.body_text()))),
+            Err(error) => Err(Problem::invalid(format!(
+                "the body could not be read: {}",
+                error.body_text()
+            ))),
         }
     }
 }
@@ -38,8 +41,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
             return Err(Problem::invalid("the body is empty; send a JSON object"));
         }
         std::str::from_utf8(&bytes).map_err(|error| {
-            Problem::invalid(format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to()))
-                .with_field("body")
+            Problem::invalid(format!(
+                "the body is not UTF-8: byte {} is invalid",
+                error.valid_up_to()
+            ))
+            .with_field("body")
         })?;
         parse(&bytes).map(Self)
     }
@@ -53,16 +59,20 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Proble
         let field = field_of(&error.path().to_string(), &message);
         Problem::invalid(format!("{field}: {message}")).with_field(field)
     })?;
-    deserializer.end().map_err(|error| Problem::invalid(format!("body: {error}")).with_field("body"))?;
+    deserializer
+        .end()
+        .map_err(|error| Problem::invalid(format!("body: {error}")).with_field("body"))?;
     Ok(value)
 }
 
 /// The path of the offending field: an unknown or missing one is named in serde's message, not in its path.
 fn field_of(path: &str, message: &str) -> String {
-    let named = ["unknown field `", "missing field `", "duplicate field `"].iter().find_map(|start| {
-        let rest = message.strip_prefix(start)?;
-        rest.split('`').next()
-    });
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| {
+            let rest = message.strip_prefix(start)?;
+            rest.split('`').next()
+        });
     match (path, named) {
         ("." | "?", None) => "body".to_owned(),
         ("." | "?", Some(name)) => name.to_owned(),
@@ -84,9 +94,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             Ok(Query(params)) => Ok(Self(params)),
             Err(error) => {
                 let text = error.body_text();
-                let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                let detail = text
+                    .strip_prefix("Failed to deserialize query string: ")
+                    .unwrap_or(&text);
                 let (path, message) = detail.split_once(": ").unwrap_or((".", detail));
-                let (path, message) = if path.contains(' ') { (".", detail) } else { (path, message) };
+                let (path, message) = if path.contains(' ') {
+                    (".", detail)
+                } else {
+                    (path, message)
+                };
                 Err(Problem::invalid(detail).with_field(field_of(path, message)))
             }
         }

@@ -23,7 +23,8 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     drop(in_flight);
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     let status = response.status().as_u16();
-    app.metrics().request_answered(method.as_str(), route, status, start.elapsed());
+    app.metrics()
+        .request_answered(method.as_str(), route, status, start.elapsed());
     tracing::debug!(%method, route, status, duration_ms = start.elapsed().as_secs_f64() * 1e3, request_id = ?id, "request");
     if let Some(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -39,10 +40,18 @@ async fn within_time(app: &App, request: Request, next: Next) -> Response {
 }
 
 /// A panic is our fault and ends one request, not the server.
-#[allow(clippy::needless_pass_by_value, reason = "the signature that CatchPanicLayer calls")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature that CatchPanicLayer calls"
+)]
 pub(super) fn on_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     let mut response = Problem::internal(&message.unwrap_or("panic")).into_response();
-    response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert("connection", HeaderValue::from_static("close"));
     response
 }

@@ -31,7 +31,13 @@ pub struct Problem {
 impl Problem {
     fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("urn:alike:problem:{slug}");
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None }
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+        }
     }
 
     pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
@@ -46,57 +52,108 @@ impl Problem {
 
     /// 400: the request is wrong; says in which field, if it is one.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid-request",
+            "The request is not valid",
+            detail,
+        )
     }
 
     /// 404: no such route, collection or item.
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing here", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "There is no such thing here",
+            detail,
+        )
     }
 
     /// 405: the route exists with another method.
     pub(super) fn method_not_allowed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed", detail)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "The method is not allowed",
+            detail,
+        )
     }
 
     /// 413: the body is too large.
     pub(super) fn too_large(limit: usize) -> Self {
-        let detail = format!("the body has more than {limit} bytes (server.body_limit_bytes); send it in parts");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+        let detail =
+            format!("the body has more than {limit} bytes (server.body_limit_bytes); send it in parts");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The body is too large",
+            detail,
+        )
     }
 
     /// 429: too many requests are waiting.
     pub(super) fn overloaded(limit: usize) -> Self {
-        let detail = format!("{limit} requests are in flight already (server.max_in_flight); try again shortly");
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", "The server is overloaded", detail)
+        let detail =
+            format!("{limit} requests are in flight already (server.max_in_flight); try again shortly");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "overloaded",
+            "The server is overloaded",
+            detail,
+        )
     }
 
     /// 503: something that the request needs is not there.
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "This cannot be answered now", detail)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "This cannot be answered now",
+            detail,
+        )
     }
 
     /// 504: the request took too long.
     pub(super) fn timeout(limit: std::time::Duration) -> Self {
-        let detail = format!("no answer within {} ms (server.request_timeout_ms)", limit.as_millis());
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took too long", detail)
+        let detail = format!(
+            "no answer within {} ms (server.request_timeout_ms)",
+            limit.as_millis()
+        );
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            "The request took too long",
+            detail,
+        )
     }
 
     /// 500: our fault. The cause goes to the log.
     pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "request failed");
         let detail = "an internal error, recorded in the server's log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", detail)
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The server failed",
+            detail,
+        )
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        let retry = matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        );
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -110,7 +167,9 @@ impl From<EngineError> for Problem {
             EngineError::Invalid { field, detail } => {
                 Self::invalid(format!("{field}: {detail}")).with_field(field)
             }
-            EngineError::NoItem { ref field, .. } => Self::not_found(error.to_string()).with_field(field.clone()),
+            EngineError::NoItem { ref field, .. } => {
+                Self::not_found(error.to_string()).with_field(field.clone())
+            }
             EngineError::NoCollection { .. } => Self::not_found(error.to_string()).with_field("collection"),
             EngineError::Refused { .. } => Self::unavailable(error.to_string()),
             error => Self::internal(&error),
@@ -124,7 +183,9 @@ impl From<RecordError> for Problem {
             RecordError::Invalid { .. } => Self::invalid(error.to_string()),
             RecordError::Append(cause) => {
                 tracing::error!(%cause, "events were not recorded");
-                Self::unavailable("the events could not be written to disk; none was recorded, send them again")
+                Self::unavailable(
+                    "the events could not be written to disk; none was recorded, send them again",
+                )
             }
         }
     }

@@ -112,9 +112,10 @@ impl SearchBody {
         let query = match (self.text, self.vector, self.like) {
             (Some(text), None, None) => Query::Text(text),
             (None, Some(vector), None) => Query::Vector(vector),
-            (None, None, Some(like)) => {
-                Query::Examples { like, unlike: self.unlike.clone().unwrap_or_default() }
-            }
+            (None, None, Some(like)) => Query::Examples {
+                like,
+                unlike: self.unlike.clone().unwrap_or_default(),
+            },
             _ => {
                 let count = given.into_iter().filter(|given| *given).count();
                 let detail = format!("give exactly one of `text`, `vector` and `like`; {count} are given");

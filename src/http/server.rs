@@ -31,7 +31,10 @@ pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
     }
     app.start_draining();
     let limit = app.settings().drain_timeout();
-    tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping: finishing requests in flight");
+    tracing::info!(
+        drain_timeout_ms = limit.as_millis() as u64,
+        "stopping: finishing requests in flight"
+    );
     stop.send_replace(true);
     match tokio::time::timeout(limit, server).await {
         Ok(ended) => ended.map_err(std::io::Error::other)??,
@@ -53,7 +56,9 @@ async fn refresh(app: App, mut stopped: tokio::sync::watch::Receiver<bool>) {
         let refreshed = tokio::task::spawn_blocking(move || looked.engine().refresh()).await;
         match refreshed {
             Ok(Ok(_changed)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "cannot look for new snapshots; serving what is loaded"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "cannot look for new snapshots; serving what is loaded")
+            }
             Err(panic) => tracing::error!(%panic, "looking for new snapshots failed; serving what is loaded"),
         }
     }

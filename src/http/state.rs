@@ -25,7 +25,13 @@ impl App {
     #[must_use]
     pub fn new(engine: Engine, metrics: Arc<Metrics>, settings: ServerSettings) -> Self {
         let in_flight = Semaphore::new(settings.max_in_flight);
-        Self(Arc::new(Shared { engine, metrics, settings, in_flight, draining: AtomicBool::new(false) }))
+        Self(Arc::new(Shared {
+            engine,
+            metrics,
+            settings,
+            in_flight,
+            draining: AtomicBool::new(false),
+        }))
     }
 
     pub(super) fn engine(&self) -> &Engine {

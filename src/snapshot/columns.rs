@@ -83,7 +83,9 @@ impl ArchivedColumn {
                 terms.iter().for_each(|term| add(column.rows_of(term), rows));
             }
             (Self::Number(column), Test::Numbers(numbers)) => {
-                numbers.iter().for_each(|&n| add(column.between(Some((n, true)), Some((n, true))), rows));
+                numbers
+                    .iter()
+                    .for_each(|&n| add(column.between(Some((n, true)), Some((n, true))), rows));
             }
             (Self::Number(column), Test::Range { low, high }) => add(column.between(*low, *high), rows),
             _ => {}
@@ -136,7 +138,10 @@ pub struct ColumnsBuilder {
 
 #[derive(Debug)]
 enum Growing {
-    Keyword { codes: HashMap<String, usize>, postings: Vec<Vec<u32>> },
+    Keyword {
+        codes: HashMap<String, usize>,
+        postings: Vec<Vec<u32>>,
+    },
     Number(Vec<(f64, u32)>),
 }
 
@@ -146,11 +151,14 @@ impl ColumnsBuilder {
     pub fn new(schema: &Schema) -> Self {
         let columns = schema.filters().map(|(_, kind)| match kind {
             FieldType::Number | FieldType::Timestamp => Growing::Number(Vec::new()),
-            FieldType::Text | FieldType::Keyword | FieldType::Boolean => {
-                Growing::Keyword { codes: HashMap::new(), postings: Vec::new() }
-            }
+            FieldType::Text | FieldType::Keyword | FieldType::Boolean => Growing::Keyword {
+                codes: HashMap::new(),
+                postings: Vec::new(),
+            },
         });
-        Self { columns: columns.collect() }
+        Self {
+            columns: columns.collect(),
+        }
     }
 
     /// Adds one row's values, in the order of the filterable fields.
@@ -172,16 +180,22 @@ impl Growing {
         match values {
             FieldValues::Keywords(terms) => terms.iter().for_each(|term| self.push_keyword(row, term)),
             FieldValues::Booleans(flags) => {
-                flags.iter().for_each(|flag| self.push_keyword(row, if *flag { "true" } else { "false" }));
+                flags
+                    .iter()
+                    .for_each(|flag| self.push_keyword(row, if *flag { "true" } else { "false" }));
             }
             FieldValues::Numbers(numbers) => numbers.iter().for_each(|&number| self.push_number(row, number)),
             // Milliseconds of any representable date are far below 2^53, so f64 holds them exactly.
-            FieldValues::Timestamps(times) => times.iter().for_each(|&time| self.push_number(row, time as f64)),
+            FieldValues::Timestamps(times) => {
+                times.iter().for_each(|&time| self.push_number(row, time as f64))
+            }
         }
     }
 
     fn push_keyword(&mut self, row: u32, term: &str) {
-        let Self::Keyword { codes, postings } = self else { return };
+        let Self::Keyword { codes, postings } = self else {
+            return;
+        };
         let code = match codes.get(term) {
             Some(&code) => code,
             None => {
@@ -217,7 +231,11 @@ impl KeywordColumn {
     fn new(codes: HashMap<String, usize>, postings: &[Vec<u32>]) -> Self {
         let mut terms: Vec<(String, usize)> = codes.into_iter().collect();
         terms.sort_unstable();
-        let mut column = Self { terms: Strings::default(), ends: Vec::new(), rows: Vec::new() };
+        let mut column = Self {
+            terms: Strings::default(),
+            ends: Vec::new(),
+            rows: Vec::new(),
+        };
         for (term, code) in terms {
             column.terms.push(&term);
             column.rows.extend_from_slice(&postings[code]);

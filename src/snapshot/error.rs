@@ -44,7 +44,9 @@ pub enum SnapshotError {
         source: alike_indexes::IndexError,
     },
     /// A name that cannot be a collection.
-    #[error("collection {name:?}: a name is 1 to 64 characters of a-z, A-Z, 0-9, '-' and '_', starting with a letter or digit")]
+    #[error(
+        "collection {name:?}: a name is 1 to 64 characters of a-z, A-Z, 0-9, '-' and '_', starting with a letter or digit"
+    )]
     CollectionName {
         /// The refused name.
         name: String,
@@ -75,10 +77,18 @@ pub enum SnapshotError {
 
 impl SnapshotError {
     pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_path_buf(), action, source }
+        Self::Io {
+            path: path.to_path_buf(),
+            action,
+            source,
+        }
     }
 
     pub(crate) fn damaged(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_path_buf(), found: found.into(), expected: expected.into() }
+        Self::Damaged {
+            path: path.to_path_buf(),
+            found: found.into(),
+            expected: expected.into(),
+        }
     }
 }

@@ -56,10 +56,7 @@ fn slice_between<'a>(bytes: &'a [u8], ends: &[rkyv::rend::u64_le], at: usize) ->
 }
 
 /// Binary search over positions `0..len`; a position that cannot be compared ends the search without a match.
-fn binary_search(
-    len: usize,
-    compare: impl Fn(usize) -> Option<std::cmp::Ordering>,
-) -> Result<usize, usize> {
+fn binary_search(len: usize, compare: impl Fn(usize) -> Option<std::cmp::Ordering>) -> Result<usize, usize> {
     let (mut low, mut high) = (0, len);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -90,7 +87,11 @@ pub(super) struct ItemsBuilder<W> {
 
 impl<W: Write> ItemsBuilder<W> {
     pub(super) fn new(documents: W) -> Self {
-        Self { ids: Strings::default(), document_ends: Vec::new(), documents }
+        Self {
+            ids: Strings::default(),
+            document_ends: Vec::new(),
+            documents,
+        }
     }
 
     pub(super) fn push(&mut self, id: &str, document: &str) -> std::io::Result<()> {
@@ -105,7 +106,11 @@ impl<W: Write> ItemsBuilder<W> {
     pub(super) fn finish(self, path: &Path) -> Result<W, SnapshotError> {
         let mut by_id: Vec<u32> = (0..self.ids.ends.len() as u32).collect();
         by_id.sort_unstable_by(|a, b| self.ids.get(*a as usize).cmp(self.ids.get(*b as usize)));
-        let table = ItemTable { ids: self.ids, by_id, document_ends: self.document_ends };
+        let table = ItemTable {
+            ids: self.ids,
+            by_id,
+            document_ends: self.document_ends,
+        };
         write_archive(path, &table)?;
         Ok(self.documents)
     }
@@ -130,13 +135,21 @@ impl Items {
             ("documents", archived.document_ends.len()),
         ] {
             if count as u64 != rows {
-                return Err(SnapshotError::damaged(&path, format!("{count} {what}"), format!("{rows}")));
+                return Err(SnapshotError::damaged(
+                    &path,
+                    format!("{count} {what}"),
+                    format!("{rows}"),
+                ));
             }
         }
         let end = archived.document_ends.last().map_or(0, |end| end.to_native());
         if end != documents.len() as u64 {
             let found = format!("{} bytes", documents.len());
-            return Err(SnapshotError::damaged(&documents_path, found, format!("{end} bytes")));
+            return Err(SnapshotError::damaged(
+                &documents_path,
+                found,
+                format!("{end} bytes"),
+            ));
         }
         Ok(Self { table, documents })
     }

@@ -70,13 +70,23 @@ pub struct Made {
 
 impl std::fmt::Display for ModelRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}:{}", self.name, self.version, self.digest.get(..12).unwrap_or(&self.digest))
+        write!(
+            f,
+            "{}@{}:{}",
+            self.name,
+            self.version,
+            self.digest.get(..12).unwrap_or(&self.digest)
+        )
     }
 }
 
 impl From<&alike_embeddings::ModelIdentity> for ModelRef {
     fn from(model: &alike_embeddings::ModelIdentity) -> Self {
-        Self { name: model.name.clone(), version: model.version.clone(), digest: model.digest.clone() }
+        Self {
+            name: model.name.clone(),
+            version: model.version.clone(),
+            digest: model.digest.clone(),
+        }
     }
 }
 

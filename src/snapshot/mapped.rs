@@ -1,5 +1,8 @@
 //! Memory-mapped files of a published snapshot. The only unsafe code of the service crate.
-#![allow(unsafe_code, reason = "mapping a file and reading a validated archive need it")]
+#![allow(
+    unsafe_code,
+    reason = "mapping a file and reading a validated archive need it"
+)]
 
 use super::SnapshotError;
 use memmap2::Mmap;
@@ -49,7 +52,10 @@ where
         let map = map(path)?;
         rkyv::access::<T::Archived, rancor::Error>(&map)
             .map_err(|error| SnapshotError::damaged(path, error.to_string(), "a valid archive"))?;
-        Ok(Self { map, archived: PhantomData })
+        Ok(Self {
+            map,
+            archived: PhantomData,
+        })
     }
 
     pub(super) fn get(&self) -> &T::Archived {

@@ -1,11 +1,11 @@
 //! Opening and verifying a published snapshot.
 
+use super::SnapshotError;
 use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
 use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
 use super::mapped::MappedArchive;
 use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file, snapshot_id};
-use super::SnapshotError;
 use alike_indexes::{Index, RowId};
 use rayon::prelude::*;
 use std::fs;
@@ -46,19 +46,36 @@ impl Snapshot {
         let manifest = read_manifest(dir, &id)?;
         check_files(dir, &manifest, verify)?;
         let path = dir.join(INDEX_FILE);
-        let index = alike_indexes::open(&path).map_err(|source| SnapshotError::Index { path: path.clone(), source })?;
+        let index = alike_indexes::open(&path).map_err(|source| SnapshotError::Index {
+            path: path.clone(),
+            source,
+        })?;
         if index.len() as u64 != manifest.rows {
             let found = format!("{} rows", index.len());
-            return Err(SnapshotError::damaged(&path, found, format!("{} rows", manifest.rows)));
+            return Err(SnapshotError::damaged(
+                &path,
+                found,
+                format!("{} rows", manifest.rows),
+            ));
         }
         let items = Items::open(dir, manifest.rows)?;
         let columns = MappedArchive::<Columns>::open(&dir.join(COLUMNS_FILE))?;
         let expected = manifest.schema.filters().count();
         if columns.get().len() != expected {
             let found = format!("{} columns", columns.get().len());
-            return Err(SnapshotError::damaged(&dir.join(COLUMNS_FILE), found, format!("{expected}")));
+            return Err(SnapshotError::damaged(
+                &dir.join(COLUMNS_FILE),
+                found,
+                format!("{expected}"),
+            ));
         }
-        Ok(Self { id, manifest, index, items, columns })
+        Ok(Self {
+            id,
+            manifest,
+            index,
+            items,
+            columns,
+        })
     }
 
     /// Its id.
@@ -106,7 +123,11 @@ impl Snapshot {
     /// The column of a filterable field.
     #[must_use]
     pub fn column(&self, field: &str) -> Option<&ArchivedColumn> {
-        let at = self.manifest.schema.filters().position(|(name, _)| name == field)?;
+        let at = self
+            .manifest
+            .schema
+            .filters()
+            .position(|(name, _)| name == field)?;
         self.columns.get().get(at)
     }
 }
@@ -120,11 +141,19 @@ pub(super) fn read_manifest(dir: &Path, id: &str) -> Result<Manifest, SnapshotEr
         .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "a valid manifest"))?;
     if manifest.format_version != FORMAT_VERSION {
         let (found, expected) = (manifest.format_version, FORMAT_VERSION);
-        return Err(SnapshotError::Version { path, found, expected });
+        return Err(SnapshotError::Version {
+            path,
+            found,
+            expected,
+        });
     }
     let named = snapshot_id(manifest.created_ms, &bytes);
     if named != id {
-        return Err(SnapshotError::damaged(&path, format!("content of snapshot {named}"), format!("snapshot {id}")));
+        return Err(SnapshotError::damaged(
+            &path,
+            format!("content of snapshot {named}"),
+            format!("snapshot {id}"),
+        ));
     }
     Ok(manifest)
 }
@@ -132,9 +161,15 @@ pub(super) fn read_manifest(dir: &Path, id: &str) -> Result<Manifest, SnapshotEr
 fn check_files(dir: &Path, manifest: &Manifest, verify: Verify) -> Result<(), SnapshotError> {
     for file in &manifest.files {
         let path = dir.join(&file.name);
-        let found = fs::metadata(&path).map_err(|source| SnapshotError::io(&path, "read", source))?.len();
+        let found = fs::metadata(&path)
+            .map_err(|source| SnapshotError::io(&path, "read", source))?
+            .len();
         if found != file.bytes {
-            return Err(SnapshotError::damaged(&path, format!("{found} bytes"), format!("{} bytes", file.bytes)));
+            return Err(SnapshotError::damaged(
+                &path,
+                format!("{found} bytes"),
+                format!("{} bytes", file.bytes),
+            ));
         }
     }
     let full = match verify {
@@ -142,7 +177,14 @@ fn check_files(dir: &Path, manifest: &Manifest, verify: Verify) -> Result<(), Sn
         Verify::Auto => manifest.bytes() <= AUTO_LIMIT,
         Verify::Full => true,
     };
-    if full { manifest.files.par_iter().try_for_each(|file| check_digest(dir, file)) } else { Ok(()) }
+    if full {
+        manifest
+            .files
+            .par_iter()
+            .try_for_each(|file| check_digest(dir, file))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_digest(dir: &Path, file: &FileEntry) -> Result<(), SnapshotError> {
@@ -151,5 +193,9 @@ fn check_digest(dir: &Path, file: &FileEntry) -> Result<(), SnapshotError> {
     if found == file.blake3 {
         return Ok(());
     }
-    Err(SnapshotError::damaged(&path, format!("content with digest {}", &found[..16]), &file.blake3[..16]))
+    Err(SnapshotError::damaged(
+        &path,
+        format!("content with digest {}", &found[..16]),
+        &file.blake3[..16],
+    ))
 }

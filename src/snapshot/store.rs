@@ -1,7 +1,7 @@
 //! The data directory: which collections exist, which snapshot each one serves, and how a new one takes over.
 
-use super::writer::write_synced;
 use super::open::read_manifest;
+use super::writer::write_synced;
 use super::{Manifest, Snapshot, SnapshotError, Verify};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -30,7 +30,9 @@ impl Store {
     /// `data` is not a readable directory.
     pub fn open(data: &Path) -> Result<Self, SnapshotError> {
         fs::read_dir(data).map_err(|source| SnapshotError::io(data, "open data directory", source))?;
-        Ok(Self { data: data.to_path_buf() })
+        Ok(Self {
+            data: data.to_path_buf(),
+        })
     }
 
     /// The store in `data`, created when missing.
@@ -38,7 +40,8 @@ impl Store {
     /// # Errors
     /// `data` cannot be created.
     pub fn create(data: &Path) -> Result<Self, SnapshotError> {
-        fs::create_dir_all(data).map_err(|source| SnapshotError::io(data, "create data directory", source))?;
+        fs::create_dir_all(data)
+            .map_err(|source| SnapshotError::io(data, "create data directory", source))?;
         Self::open(data)
     }
 
@@ -49,7 +52,11 @@ impl Store {
     pub fn collection(&self, name: &str) -> Result<Collection, SnapshotError> {
         check_name(name)?;
         let dir = self.data.join("collections").join(name);
-        Ok(Collection { name: name.to_owned(), data: self.data.clone(), dir })
+        Ok(Collection {
+            name: name.to_owned(),
+            data: self.data.clone(),
+            dir,
+        })
     }
 
     /// All collections that have something published, by name.
@@ -78,7 +85,9 @@ fn check_name(name: &str) -> Result<(), SnapshotError> {
     if starts_well && name.len() <= 64 && name.chars().all(allowed) {
         return Ok(());
     }
-    Err(SnapshotError::CollectionName { name: name.chars().take(80).collect() })
+    Err(SnapshotError::CollectionName {
+        name: name.chars().take(80).collect(),
+    })
 }
 
 /// One collection's directory.
@@ -111,14 +120,21 @@ impl Collection {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(SnapshotError::NoCollection { name: self.name.clone(), data: self.data.clone() });
+                return Err(SnapshotError::NoCollection {
+                    name: self.name.clone(),
+                    data: self.data.clone(),
+                });
             }
             Err(source) => return Err(SnapshotError::io(&path, "read", source)),
         };
         let pointer: Pointer = serde_json::from_slice(&bytes)
             .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "{\"snapshot\": \"ID\"}"))?;
         if pointer.snapshot.contains(['/', '\\']) || pointer.snapshot.starts_with('.') {
-            return Err(SnapshotError::damaged(&path, format!("{:?}", pointer.snapshot), "a snapshot id"));
+            return Err(SnapshotError::damaged(
+                &path,
+                format!("{:?}", pointer.snapshot),
+                "a snapshot id",
+            ));
         }
         Ok(pointer.snapshot)
     }
@@ -151,7 +167,10 @@ impl Collection {
         let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(SnapshotError::Busy { name: self.name.clone(), path }),
+            Err(TryLockError::WouldBlock) => Err(SnapshotError::Busy {
+                name: self.name.clone(),
+                path,
+            }),
             Err(TryLockError::Error(source)) => Err(SnapshotError::io(&path, "lock", source)),
         }
     }
@@ -166,7 +185,8 @@ impl Collection {
             _ => {}
         }
         fs::create_dir_all(&root).map_err(|source| SnapshotError::io(&root, "create", source))?;
-        tempfile::TempDir::new_in(&root).map_err(|source| SnapshotError::io(&root, "create a folder in", source))
+        tempfile::TempDir::new_in(&root)
+            .map_err(|source| SnapshotError::io(&root, "create a folder in", source))
     }
 
     /// Moves a finished staging directory to its place and swaps the pointer. Until the last rename, nothing changes.
@@ -200,11 +220,14 @@ impl Collection {
 fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
     let listing = fs::read_dir(dir).map_err(|source| SnapshotError::io(dir, "list", source))?;
     for entry in listing {
-        let path = entry.map_err(|source| SnapshotError::io(dir, "list", source))?.path();
+        let path = entry
+            .map_err(|source| SnapshotError::io(dir, "list", source))?
+            .path();
         let metadata = fs::metadata(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
         let mut permissions = metadata.permissions();
         permissions.set_readonly(true);
-        fs::set_permissions(&path, permissions).map_err(|source| SnapshotError::io(&path, "protect", source))?;
+        fs::set_permissions(&path, permissions)
+            .map_err(|source| SnapshotError::io(&path, "protect", source))?;
     }
     set_dir_mode(dir)
 }
@@ -212,7 +235,8 @@ fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
 /// Staging folders are private; a published one is readable by every replica's user.
 fn set_dir_mode(dir: &Path) -> Result<(), SnapshotError> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).map_err(|source| SnapshotError::io(dir, "protect", source))
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
+        .map_err(|source| SnapshotError::io(dir, "protect", source))
 }
 
 fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {

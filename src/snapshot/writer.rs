@@ -103,9 +103,14 @@ impl SnapshotWriter {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<BuildReport, SnapshotError> {
         let staged = self.dir.path().join(VECTORS_FILE);
-        self.vectors.flush().map_err(|source| SnapshotError::io(&staged, "write", source))?;
+        self.vectors
+            .flush()
+            .map_err(|source| SnapshotError::io(&staged, "write", source))?;
         let path = self.dir.path().join(INDEX_FILE);
-        let refused = |source| SnapshotError::Index { path: path.clone(), source };
+        let refused = |source| SnapshotError::Index {
+            path: path.clone(),
+            source,
+        };
         let floats = MappedFloats::open(&staged)?;
         let view = VectorsView::new(floats.as_slice(), self.dimension).map_err(refused)?;
         let report = alike_indexes::build(view, settings, progress, &path).map_err(refused)?;
@@ -118,7 +123,11 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// A file cannot be written; then nothing is published.
-    pub fn publish(mut self, collection: &Collection, mut manifest: Manifest) -> Result<String, SnapshotError> {
+    pub fn publish(
+        mut self,
+        collection: &Collection,
+        mut manifest: Manifest,
+    ) -> Result<String, SnapshotError> {
         let root = self.dir.path().to_path_buf();
         if let Some(items) = self.items.take() {
             sync(items.finish(&root.join(ITEMS_FILE))?, &root.join(DOCUMENTS_FILE))?;
@@ -139,8 +148,10 @@ impl SnapshotWriter {
 
 /// The id of a snapshot: when it was built, and the digest of its manifest.
 pub(super) fn snapshot_id(created_ms: i64, manifest: &[u8]) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(created_ms)
-        .map_or_else(|_| "undated".to_owned(), |time| time.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let stamp = jiff::Timestamp::from_millisecond(created_ms).map_or_else(
+        |_| "undated".to_owned(),
+        |time| time.strftime("%Y%m%dT%H%M%SZ").to_string(),
+    );
     format!("{stamp}-{}", &blake3::hash(manifest).to_hex()[..16])
 }
 
@@ -159,8 +170,14 @@ fn digest_files(root: &Path) -> Result<Vec<FileEntry>, SnapshotError> {
     let listing = fs::read_dir(root).map_err(|source| SnapshotError::io(root, "list", source))?;
     let mut files = Vec::new();
     for entry in listing {
-        let path = entry.map_err(|source| SnapshotError::io(root, "list", source))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = entry
+            .map_err(|source| SnapshotError::io(root, "list", source))?
+            .path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let (bytes, blake3) = digest_file(&path)?;
         files.push(FileEntry { name, bytes, blake3 });
     }
@@ -172,7 +189,9 @@ fn digest_files(root: &Path) -> Result<Vec<FileEntry>, SnapshotError> {
 pub(super) fn digest_file(path: &Path) -> Result<(u64, String), SnapshotError> {
     let file = File::open(path).map_err(|source| SnapshotError::io(path, "open", source))?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(|source| SnapshotError::io(path, "read", source))?;
+    hasher
+        .update_reader(file)
+        .map_err(|source| SnapshotError::io(path, "read", source))?;
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }
 
@@ -194,7 +213,8 @@ where
 
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
     let mut file = create(path)?;
-    file.write_all(bytes).map_err(|source| SnapshotError::io(path, "write", source))?;
+    file.write_all(bytes)
+        .map_err(|source| SnapshotError::io(path, "write", source))?;
     sync(file, path)
 }
 
@@ -204,8 +224,11 @@ fn create(path: &Path) -> Result<BufWriter<File>, SnapshotError> {
 }
 
 fn sync(file: BufWriter<File>, path: &Path) -> Result<(), SnapshotError> {
-    let file = file.into_inner().map_err(|error| SnapshotError::io(path, "write", error.into_error()))?;
-    file.sync_all().map_err(|source| SnapshotError::io(path, "sync", source))
+    let file = file
+        .into_inner()
+        .map_err(|error| SnapshotError::io(path, "write", error.into_error()))?;
+    file.sync_all()
+        .map_err(|source| SnapshotError::io(path, "sync", source))
 }
 
 fn io_in(dir: &tempfile::TempDir, name: &str, source: std::io::Error) -> SnapshotError {
