@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 import io
 import json
 import sys
@@ -30,15 +31,19 @@ def moment(event):
     return datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
-class Store(unittest.TestCase):
-    """Makes the store once for all tests below."""
+@functools.lru_cache(maxsize=None)
+def the_store():
+    """Items, events and judgments, made once for all tests."""
+    items = make_items(SEED, COUNT)
+    return items, make_events(SEED, items, UNTIL), make_judgments(SEED, items)
 
-    @classmethod
-    def setUpClass(cls):
-        cls.items = make_items(SEED, COUNT)
-        cls.by_id = {item.id: item for item in cls.items}
-        cls.events = make_events(SEED, cls.items, UNTIL)
-        cls.judgments = make_judgments(SEED, cls.items)
+
+class Store(unittest.TestCase):
+    """A test that looks at the store."""
+
+    def setUp(self):
+        self.items, self.events, self.judgments = the_store()
+        self.by_id = {item.id: item for item in self.items}
 
 
 class ChanceTest(unittest.TestCase):
