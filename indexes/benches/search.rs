@@ -4,7 +4,7 @@
 mod support;
 
 use alike_indexes::{BuildSettings, Index, Kind, Metric, Request, RowSet, Scratch, VectorsView};
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use support::{Random, clustered};
 
 const ROWS: usize = 30_000;
@@ -61,11 +61,7 @@ fn search(criterion: &mut Criterion) {
             filter: Some(filter),
             ..Request::default()
         };
-        bench(
-            graph.as_ref(),
-            BenchmarkId::new("hnsw/filter_permille", keep).to_string(),
-            request,
-        );
+        bench(graph.as_ref(), format!("hnsw/filter_permille_{keep}"), request);
     }
 }
 

@@ -56,7 +56,7 @@ mod tests {
             row: RowId(row),
             score,
         };
-        let mut all = vec![
+        let mut all = [
             neighbor(3, 0.5),
             neighbor(9, 0.9),
             neighbor(1, 0.5),

@@ -171,7 +171,7 @@ mod tests {
             let mut rows = AlignedRows::zeros(len, dimension);
             assert_eq!(rows.as_mut_slice().as_ptr().addr() % 64, 0);
             assert_eq!(rows.as_rows().len(), len);
-            assert!(rows.stride() >= dimension && rows.stride() % 16 == 0);
+            assert!(rows.stride() >= dimension && rows.stride().is_multiple_of(16));
         }
     }
 }

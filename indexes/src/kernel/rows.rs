@@ -45,17 +45,20 @@ impl<'a> Rows<'a> {
         self.values.get(start..start.checked_add(self.stride)?)
     }
 
-    /// Asks for a row's cache lines ahead of time.
+    /// Asks for a row's first cache lines ahead of time; the processor's own prefetcher follows them.
     #[inline(always)]
     pub fn prefetch(&self, row: u32) {
         if let Some(values) = self.get(row) {
-            prefetch(values);
+            prefetch(&values[..values.len().min(PREFETCHED)]);
         }
     }
 }
 
-/// How many rows ahead of the one being scored are asked for. Measured on 384-d rows (see `benches/search.rs`): fewer
-/// leave the core waiting, more overrun its line fill buffers.
+/// Values of a row that are asked for: 8 cache lines. Asking for all 24 of a 384-d row made walks 3 % slower.
+const PREFETCHED: usize = 128;
+
+/// How many rows ahead of the one being scored are asked for. Measured on walks over 384-d rows: 0 is 12 % slower, 2 to
+/// 16 are within noise of each other.
 pub(super) const AHEAD: usize = 4;
 
 /// Defines the `_rows` function of one instruction set around its function for two slices.
