@@ -86,7 +86,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     let encode_seconds = start.elapsed().as_secs_f64();
     watcher.encoding_done();
     let report = writer.build_index(&order.index, &|step| {
-        watcher.indexed(step.phase, step.done, step.total)
+        watcher.indexed(step.phase, step.done, step.total);
     })?;
     watcher.indexing_done();
     let made = Made {

@@ -188,7 +188,7 @@ impl Engine {
             || collection.open_current(self.verify),
             || {
                 if needs_model {
-                    self.models.preload()
+                    self.models.preload();
                 }
             },
         );

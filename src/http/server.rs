@@ -57,7 +57,7 @@ async fn refresh(app: App, mut stopped: tokio::sync::watch::Receiver<bool>) {
         match refreshed {
             Ok(Ok(_changed)) => {}
             Ok(Err(error)) => {
-                tracing::error!(%error, "cannot look for new snapshots; serving what is loaded")
+                tracing::error!(%error, "cannot look for new snapshots; serving what is loaded");
             }
             Err(panic) => tracing::error!(%panic, "looking for new snapshots failed; serving what is loaded"),
         }

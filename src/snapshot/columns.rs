@@ -187,7 +187,7 @@ impl Growing {
             FieldValues::Numbers(numbers) => numbers.iter().for_each(|&number| self.push_number(row, number)),
             // Milliseconds of any representable date are far below 2^53, so f64 holds them exactly.
             FieldValues::Timestamps(times) => {
-                times.iter().for_each(|&time| self.push_number(row, time as f64))
+                times.iter().for_each(|&time| self.push_number(row, time as f64));
             }
         }
     }
