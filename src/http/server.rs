@@ -1,7 +1,7 @@
 //! Listening, watching for new snapshots, and stopping without dropping a request.
 
 use super::{App, router};
-use std::net::SocketAddr;
+use axum::serve::ListenerExt;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +17,13 @@ pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let refresher = tokio::spawn(refresh(app.clone(), stopped.clone()));
-    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    // Answers are small and callers wait for them: nothing is gained by holding a packet back.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot switch off Nagle's algorithm");
+        }
+    });
+    let service = router(app.clone());
     let mut until = stopped;
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         // An error means that the sender is gone: that is a stop, too.
