@@ -1,6 +1,6 @@
 //! `POST /v1/events`: one event, a JSON array, or NDJSON.
 
-use super::extract::{Body, parse};
+use super::extract::{Body, parse, parse_object};
 use super::problem::Problem;
 use super::state::App;
 use crate::signals::{Event, EventType};
@@ -179,7 +179,7 @@ fn read(app: &App, raw: &RawValue) -> Result<Event, Problem> {
         app.metrics().events_rejected(collection, 1);
         problem
     };
-    let event: Event = parse(raw.get().as_bytes()).map_err(|problem| refused(None, problem))?;
+    let event: Event = parse_object(raw.get().as_bytes()).map_err(|problem| refused(None, problem))?;
     app.engine()
         .view(&event.collection)
         .map_err(|error| refused(None, error.into()))?;

@@ -2,12 +2,17 @@
 
 use super::problem::Problem;
 use super::state::App;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::StatusCode;
+use axum::http::header;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::pin::Pin;
+
+/// As much of a body that is too large is read and thrown away, so that a caller who is still sending gets to read the
+/// answer instead of a reset connection.
+const MAX_DISCARDED: usize = 64 << 20;
 
 /// The bytes of a body within the size limit.
 pub(super) struct Body(pub(super) Bytes);
@@ -16,15 +21,39 @@ impl FromRequest<App> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        match Bytes::from_request(request, app).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Problem::too_large(app.settings().body_limit_bytes))
+        let limit = app.settings().body_limit_bytes;
+        let (parts, mut body) = request.into_parts();
+        if body.size_hint().lower() > limit as u64 && parts.headers.contains_key(header::EXPECT) {
+            // This caller waits for leave to send; the answer alone is the refusal.
+            return Err(Problem::too_large(limit));
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = next_piece(&mut body).await {
+            let piece = piece.map_err(|error| {
+                Problem::invalid(format!("the body could not be read: {error}")).with_field("body")
+            })?;
+            if bytes.len() + piece.len() > limit {
+                discard(body).await;
+                return Err(Problem::too_large(limit));
             }
-            Err(error) => Err(Problem::invalid(format!(
-                "the body could not be read: {}",
-                error.body_text()
-            ))),
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Self(bytes.into()))
+    }
+}
+
+/// The next piece of a body; trailers are an empty one.
+async fn next_piece(body: &mut axum::body::Body) -> Option<Result<Bytes, axum::Error>> {
+    let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
+    Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+}
+
+async fn discard(mut body: axum::body::Body) {
+    let mut discarded = 0;
+    while let Some(Ok(piece)) = next_piece(&mut body).await {
+        discarded += piece.len();
+        if discarded > MAX_DISCARDED {
+            return;
         }
     }
 }
@@ -38,7 +67,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let Body(bytes) = Body::from_request(request, app).await?;
         if bytes.is_empty() {
-            return Err(Problem::invalid("the body is empty; send a JSON object"));
+            return Err(Problem::invalid("the body is empty; send a JSON object").with_field("body"));
         }
         std::str::from_utf8(&bytes).map_err(|error| {
             Problem::invalid(format!(
@@ -47,8 +76,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
             ))
             .with_field("body")
         })?;
-        parse(&bytes).map(Self)
+        parse_object(&bytes).map(Self)
     }
+}
+
+/// Reads one JSON object; the error names the field. Serde would also take a list of the fields' values in the order of
+/// their declaration, which nobody means and which a new field would change the meaning of.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("body: is a list, a JSON object is expected").with_field("body"));
+    }
+    parse(bytes)
 }
 
 /// Reads one JSON value; the error names the field.

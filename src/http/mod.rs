@@ -10,11 +10,11 @@ mod problem;
 mod search;
 mod server;
 mod state;
+mod unique_keys;
 
 pub use server::serve;
 pub use state::App;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -52,14 +52,12 @@ pub fn router(app: App) -> Router {
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .split_for_parts();
-    let body_limit = app.settings().body_limit_bytes;
     routes
         .route("/", get(pages::home))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(CatchPanicLayer::custom(observe::on_panic))
-        .layer(DefaultBodyLimit::max(body_limit))
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }

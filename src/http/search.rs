@@ -26,6 +26,7 @@ pub(super) struct SearchBody {
     /// With `like`: ids of items to move away from.
     unlike: Option<Vec<String>>,
     /// Conditions on filterable fields: `{"brand": "Acme", "price": {"gte": 10, "lt": 50}}`.
+    #[serde(default, deserialize_with = "super::unique_keys::optional")]
     #[schema(value_type = Option<Object>)]
     filter: Option<Value>,
     /// Most hits wanted, 1 to 1,000.
@@ -53,6 +54,7 @@ pub(super) struct RecommendBody {
     /// Ids of items to move away from.
     unlike: Option<Vec<String>>,
     /// Conditions on filterable fields: `{"brand": "Acme", "price": {"gte": 10, "lt": 50}}`.
+    #[serde(default, deserialize_with = "super::unique_keys::optional")]
     #[schema(value_type = Option<Object>)]
     filter: Option<Value>,
     /// Most hits wanted, 1 to 1,000.
