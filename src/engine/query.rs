@@ -120,12 +120,15 @@ pub(super) fn resolve_examples(
     if like.is_empty() {
         return Err(EngineError::invalid("like", "is empty; name at least one item"));
     }
-    if like.len() + unlike.len() > MAX_EXAMPLES {
-        let detail = format!(
-            "names {} items with `unlike`, at most {MAX_EXAMPLES}",
-            like.len() + unlike.len()
-        );
-        return Err(EngineError::invalid("like", detail));
+    let total = like.len() + unlike.len();
+    if total > MAX_EXAMPLES {
+        let field = if like.len() > MAX_EXAMPLES {
+            "like"
+        } else {
+            "unlike"
+        };
+        let detail = format!("`like` and `unlike` name {total} items together, at most {MAX_EXAMPLES}");
+        return Err(EngineError::invalid(field, detail));
     }
     let mut rows = rows_of(like, "like", view)?;
     let mut vector = mean(&rows, view);
