@@ -50,7 +50,11 @@ impl BuildSettings {
         }
     }
 
-    fn check(&self) -> Result<(), IndexError> {
+    /// Whether these settings can be built with; [`build`] checks it too, but long after the vectors have been made.
+    ///
+    /// # Errors
+    /// [`IndexError::Setting`] naming the first setting that is out of range.
+    pub fn check(&self) -> Result<(), IndexError> {
         let wrong = |name, found: String, expected: &str| {
             Err(IndexError::Setting {
                 name,

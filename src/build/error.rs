@@ -4,6 +4,7 @@ use crate::catalog::{CatalogError, RowError};
 use crate::engine::EngineError;
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
+use alike_indexes::IndexError;
 use std::path::PathBuf;
 
 /// A build that published nothing.
@@ -29,6 +30,9 @@ pub enum BuildError {
         /// Its rows.
         rejected: u64,
     },
+    /// An index setting is out of range.
+    #[error(transparent)]
+    Settings(#[from] IndexError),
     /// The model is missing or refused.
     #[error(transparent)]
     Model(#[from] EngineError),

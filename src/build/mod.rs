@@ -73,6 +73,7 @@ pub struct Published {
 /// # Errors
 /// [`BuildError`]; then nothing was published and what was published before still is.
 pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> Result<Published, BuildError> {
+    order.index.check()?;
     let reader = catalog::open(&order.input)?;
     let _lock = collection.lock_for_build()?;
     let vectors = Vectors::open(&order.schema, &order.models)?;
