@@ -297,3 +297,7 @@ fn kind_of(value: &Value) -> String {
         Value::Object(_) => "an object".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;
