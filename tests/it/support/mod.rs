@@ -1,0 +1,40 @@
+//! What all modules share: temporary stores, the command line, servers, and the one way to wait.
+
+mod catalog;
+mod command;
+mod server;
+mod store;
+
+pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
+pub(crate) use command::{Finished, Running, alike, build_points, build_shop, ordinary_user, points_jsonl};
+pub(crate) use server::{Answer, Server};
+pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
+
+use std::time::{Duration, Instant};
+
+/// Nothing here takes this long, not even on a busy machine; whoever waits longer waits in vain.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer; `what` says in the failure what never came.
+#[track_caller]
+pub(crate) fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            start.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain for {what}"
+        );
+        pause();
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place where tests wait: between two looks, never instead of one"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}
