@@ -28,6 +28,18 @@ pub struct Problem {
     field: Option<String>,
 }
 
+/// What a request got wrong is quoted back, but not megabytes of it.
+const LONGEST_DETAIL: usize = 1_000;
+const LONGEST_FIELD: usize = 300;
+
+fn shortened(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push('…');
+    }
+    text
+}
+
 impl Problem {
     fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("urn:alike:problem:{slug}");
@@ -41,7 +53,7 @@ impl Problem {
     }
 
     pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        self.field = Some(shortened(field.into(), LONGEST_FIELD));
         self
     }
 
@@ -52,6 +64,7 @@ impl Problem {
 
     /// 400: the request is wrong; says in which field, if it is one.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        let detail = shortened(detail.into(), LONGEST_DETAIL);
         Self::new(
             StatusCode::BAD_REQUEST,
             "invalid-request",
