@@ -1,7 +1,8 @@
 //! Bad input to the command line: a clear error, a code that is not 0, and nothing half-published.
 
 use crate::support::{
-    Finished, Server, alike, build_points, current, ordinary_user, points_jsonl, staging_is_clean, temp_dir,
+    Finished, Server, alike, build_points, copy_binary, current, ordinary_user, points_jsonl,
+    staging_is_clean, temp_dir,
 };
 use serde_json::json;
 use std::fs;
@@ -300,12 +301,11 @@ fn folders_and_files_without_permission() {
     let open = tempfile::tempdir().unwrap();
     let path = |name: &str| open.path().join(name);
     let (binary, secret, readable, closed) = (
-        path("alike"),
+        copy_binary(open.path()),
         path("secret.jsonl"),
         path("a.jsonl"),
         path("closed"),
     );
-    fs::copy(env!("CARGO_BIN_EXE_alike"), &binary).unwrap();
     fs::write(&secret, points_jsonl(20, 0)).unwrap();
     fs::write(&readable, points_jsonl(20, 0)).unwrap();
     fs::create_dir(&closed).unwrap();
@@ -373,9 +373,7 @@ fn a_missing_model_is_named_with_the_remedy() {
         &[shown, "model.toml"],
     );
     let alone = far_from_any_model();
-    let binary = alone.path().join("alike");
-    fs::copy(env!("CARGO_BIN_EXE_alike"), &binary).unwrap();
-    let mut command = Command::new(binary);
+    let mut command = Command::new(copy_binary(alone.path()));
     command
         .args(bench.args(&input, &["--id", "id", "--embed", "title"]))
         .current_dir(alone.path());

@@ -1,6 +1,6 @@
 //! Events in, trending items out.
 
-use crate::support::{Server, copy_tree, ordinary_user, shared_shop, temp_dir};
+use crate::support::{Server, copy_binary, copy_tree, ordinary_user, shared_shop, temp_dir};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -163,8 +163,7 @@ fn a_replica_without_the_journal_says_so() {
 #[test]
 fn a_replica_on_a_read_only_volume_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (binary, data) = (folder.path().join("alike"), folder.path().join("data"));
-    fs::copy(env!("CARGO_BIN_EXE_alike"), &binary).unwrap();
+    let (binary, data) = (copy_binary(folder.path()), folder.path().join("data"));
     copy_tree(
         &shared_shop().1.join("collections/points"),
         &data.join("collections/points"),

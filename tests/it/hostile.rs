@@ -281,6 +281,30 @@ fn bodies_that_are_no_request_are_refused() {
 }
 
 #[test]
+fn endless_names_are_not_echoed() {
+    let (server, _) = shared_shop();
+    let name = "é".repeat(100_000);
+    for body in [
+        json!({"text": "x", &name: 1}),
+        json!({"text": "x", "filter": {&name: 1}}),
+        json!({"text": "x", "filter": {"price": {&name: 1}}}),
+        json!({"text": "x", "fields": [&name]}),
+        json!({"text": "x", "limit": &name}),
+    ] {
+        let problem = server.post(SEARCH, &body).problem(400);
+        assert!(
+            problem["field"].as_str().is_some_and(|field| !field.is_empty()),
+            "{problem}"
+        );
+        assert!(
+            problem.to_string().len() < 2_000,
+            "{} bytes",
+            problem.to_string().len()
+        );
+    }
+}
+
+#[test]
 fn examples_that_are_none_are_refused() {
     let ids: Vec<String> = (0..2_000).map(|_| "KIT-1".to_owned()).collect();
     check(vec![

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// What a finished call left.
@@ -197,4 +197,16 @@ pub(crate) fn ordinary_user(binary: &Path) -> Command {
     };
     command.current_dir("/").stdin(Stdio::null());
     command
+}
+
+/// A copy of the binary in `folder`. Another process makes it: a file that this one, with its many threads, has open for
+/// writing may be inherited by a child started at that moment, and can then not be run yet ("text file busy").
+pub(crate) fn copy_binary(folder: &Path) -> PathBuf {
+    let copy = folder.join("alike");
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_alike"))
+        .arg(&copy)
+        .status();
+    assert!(copied.expect("cp starts").success(), "the binary can be copied");
+    copy
 }
