@@ -138,7 +138,10 @@ impl Engine {
         }
         match self.open_view(collection) {
             Ok(opened) => {
-                self.metrics.snapshot_opened(&served(&opened));
+                let model = opened
+                    .model()
+                    .map_or_else(|| "none".to_owned(), ToString::to_string);
+                self.metrics.snapshot_opened(&served(&opened, &model));
                 tracing::info!(
                     collection = collection.name(),
                     snapshot = opened.snapshot().id(),
@@ -305,15 +308,12 @@ impl Engine {
     }
 }
 
-fn served(view: &View) -> ServedSnapshot<'_> {
+fn served<'a>(view: &'a View, model: &'a str) -> ServedSnapshot<'a> {
     let manifest = view.snapshot().manifest();
     ServedSnapshot {
         collection: view.collection(),
         snapshot: view.snapshot().id(),
-        model: manifest
-            .model
-            .as_ref()
-            .map_or("none", |model| model.name.as_str()),
+        model,
         items: manifest.rows,
         bytes: manifest.bytes(),
         published_seconds: manifest.created_ms as f64 / 1e3,
