@@ -159,6 +159,9 @@ class Replica(Process):
     def __init__(self, name: str, binary: Path, home: Path, data: Path, log: Path):
         self.port = free_port()
         command = [str(binary), "serve", "--data", str(data), "--listen", f"127.0.0.1:{self.port}"]
+        if os.geteuid() == 0:
+            # As compose runs it (cap_drop: ALL): without capabilities, root is bound by the folder's permissions too.
+            command = ["setpriv", "--bounding-set", "-all", "--", *command]
         super().__init__(name, command, log, cwd=home.parent)
 
     def start(self) -> None:

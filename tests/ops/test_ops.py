@@ -327,7 +327,7 @@ def build(folder: Path) -> Path:
 
 
 def fingerprint(data: Path) -> dict[str, str]:
-    """Every file with its digest. Root writes where nobody may, so permissions alone would prove nothing."""
+    """Every file with its digest."""
     return {
         str(p.relative_to(data)): hashlib.sha256(p.read_bytes()).hexdigest() for p in data.rglob("*") if p.is_file()
     }
