@@ -108,15 +108,16 @@ impl ServerSettings {
     }
 
     fn check(&self) -> Result<(), String> {
-        for (key, value) in [
-            ("request_timeout_ms", self.request_timeout_ms),
-            ("body_limit_bytes", self.body_limit_bytes as u64),
-            ("max_in_flight", self.max_in_flight as u64),
+        const DAY_MS: u64 = 86_400_000;
+        for (key, value, least, most) in [
+            ("request_timeout_ms", self.request_timeout_ms, 1, DAY_MS),
+            ("body_limit_bytes", self.body_limit_bytes as u64, 1, 1 << 30),
+            ("max_in_flight", self.max_in_flight as u64, 1, 4096),
+            ("drain_timeout_ms", self.drain_timeout_ms, 0, DAY_MS),
+            ("trending_ttl_ms", self.trending_ttl_ms, 0, DAY_MS),
         ] {
-            if value == 0 {
-                return Err(format!(
-                    "server.{key} is 0: nothing could be answered; give a positive number"
-                ));
+            if !(least..=most).contains(&value) {
+                return Err(format!("server.{key} is {value}, must be {least} to {most}"));
             }
         }
         Ok(())

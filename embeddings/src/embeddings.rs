@@ -49,11 +49,6 @@ impl Embeddings {
         &self.values
     }
 
-    /// All values, row after row, without a copy.
-    pub fn into_vec(self) -> Vec<f32> {
-        self.values
-    }
-
     pub(crate) fn set_row(&mut self, i: usize, row: &[f32]) {
         self.values[i * self.dimension..][..self.dimension].copy_from_slice(row);
     }

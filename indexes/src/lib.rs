@@ -45,7 +45,6 @@ pub mod vectors;
 pub use build::{BuildReport, BuildSettings, Phase, Progress, build};
 pub use description::{BeamRecall, Description};
 pub use error::{IndexError, Place};
-pub use hnsw::HnswIndex;
 pub use index::{Index, Kind, open, verify};
 pub use metric::Metric;
 pub use row::{Neighbor, RowId};

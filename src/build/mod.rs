@@ -12,7 +12,7 @@ pub use error::BuildError;
 use crate::catalog::{self, RowError};
 use crate::engine::ModelPlace;
 use crate::schema::Schema;
-use crate::snapshot::{BuildFacts, Collection, Made, Manifest, RecallPoint, SnapshotWriter, Verify};
+use crate::snapshot::{BuildFacts, Collection, Made, Manifest, RecallPoint, SnapshotWriter};
 use alike_indexes::{BuildReport, BuildSettings, Phase};
 use rows::Rows;
 use std::path::PathBuf;
@@ -99,8 +99,8 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         document_fields: rows.field_names(),
     };
     let facts = facts(order, &rows, &report, encode_seconds);
-    let snapshot = writer.publish(collection, Manifest::new(collection.name(), made, facts))?;
-    let opened = collection.open_current(Verify::Full)?;
+    let snapshot = writer.finish(collection, Manifest::new(collection.name(), made, facts))?;
+    let opened = collection.publish(&snapshot)?;
     Ok(Published {
         snapshot,
         manifest: opened.manifest().clone(),

@@ -22,9 +22,6 @@ const SHOWN: u64 = 20;
     alike build --data store --collection images --input vectors.jsonl.zst --id id --vector embedding\n\n\
     Until the very end nothing that was published before is touched; interrupting is safe at any moment.")]
 pub struct Args {
-    /// Data directory; created when missing
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     /// Name of the collection
     #[arg(long, value_name = "C")]
     collection: String,
@@ -67,7 +64,7 @@ pub struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let config = args.common.config()?;
-    let data = super::data_dir(args.data.clone(), &config)?;
+    let data = args.common.data_dir(&config)?;
     let order = Order {
         schema: schema(&args, &config)?,
         index: BuildSettings {

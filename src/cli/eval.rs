@@ -22,9 +22,6 @@ const LIMIT: usize = 10;
     Example:\n  alike eval --data store --collection products --judgments judgments.jsonl --json"
 )]
 pub struct Args {
-    /// Data directory with published collections
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     /// Name of the collection
     #[arg(long, value_name = "C")]
     collection: String,
@@ -42,9 +39,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let config = args.common.config()?;
     let judgments = evaluation::read_judgments(&args.judgments)?;
     let settings = Settings {
-        data: super::data_dir(args.data, &config)?,
+        data: args.common.data_dir(&config)?,
         models: args.common.model_place(&config),
         verify: Verify::Auto,
+        record_events: false,
         trending_ttl: Duration::ZERO,
     };
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);

@@ -9,6 +9,7 @@ pub mod serve;
 
 use crate::config::Config;
 use crate::engine::ModelPlace;
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -37,6 +38,9 @@ enum Command {
 /// Flags that mean the same for every command.
 #[derive(Debug, clap::Args)]
 pub struct Common {
+    /// Data directory
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Settings file [default: alike.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -53,16 +57,14 @@ impl Common {
         Ok(Config::load(self.config.as_deref())?)
     }
 
+    fn data_dir(&self, config: &Config) -> anyhow::Result<PathBuf> {
+        let data = self.data.clone().or_else(|| config.data.clone());
+        data.context("no data directory: give --data DIR, or `data = \"DIR\"` in alike.toml")
+    }
+
     fn model_place(&self, config: &Config) -> ModelPlace {
         config.model_place(self.model.clone(), self.library.clone())
     }
-}
-
-/// The data directory, from the flag or the settings.
-fn data_dir(flag: Option<PathBuf>, config: &Config) -> anyhow::Result<PathBuf> {
-    flag.or_else(|| config.data.clone()).ok_or_else(|| {
-        anyhow::anyhow!("no data directory: give --data DIR, or `data = \"DIR\"` in alike.toml")
-    })
 }
 
 /// Writes a result line to standard output.

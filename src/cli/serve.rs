@@ -1,14 +1,17 @@
 //! `alike serve`.
 
+use crate::config::ServerSettings;
 use crate::engine::{Engine, Settings, cores};
-use crate::http::App;
+use crate::http::{self, App, StopSignal};
 use crate::telemetry::{self, Metrics};
 use anyhow::Context;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Answer search and recommendation calls over HTTP.
 #[derive(Debug, clap::Args)]
@@ -17,9 +20,6 @@ use tokio::net::TcpListener;
     The server picks up newly published snapshots by itself; SIGTERM finishes what is in flight, then stops."
 )]
 pub struct Args {
-    /// Data directory with published collections
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:7700]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -33,7 +33,7 @@ pub struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     telemetry::init_logging(args.log_json)?;
     let config = args.common.config()?;
-    let data = super::data_dir(args.data, &config)?;
+    let data = args.common.data_dir(&config)?;
     let mut server = config.server.clone();
     server.listen = args.listen.unwrap_or(server.listen);
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
@@ -41,6 +41,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         data,
         models: args.common.model_place(&config),
         verify: server.verify,
+        record_events: true,
         trending_ttl: Duration::from_millis(server.trending_ttl_ms),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -49,24 +50,48 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    runtime.block_on(async {
-        // The address is taken before the models load, so that a busy port is known at once.
-        let listener = TcpListener::bind(server.listen).await.with_context(|| {
-            format!(
-                "cannot listen on {}; is another server running there?",
-                server.listen
-            )
-        })?;
-        let address = listener
-            .local_addr()
-            .context("cannot read the address listened on")?;
-        let engine = Engine::open(settings, Arc::clone(&metrics))?;
-        for problem in engine.problems() {
-            tracing::warn!(problem, "not ready");
-        }
-        tracing::info!("listening on http://{address}");
-        crate::http::serve(App::new(engine, metrics, server), listener)
-            .await
-            .context("the server failed")
-    })
+    let served = runtime.block_on(serve(settings, server, metrics));
+    // Work that outlasts the drain must not outlast the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    served
+}
+
+async fn serve(settings: Settings, server: ServerSettings, metrics: Arc<Metrics>) -> anyhow::Result<()> {
+    let mut stop = StopSignal::new().context("cannot listen for signals")?;
+    let socket = bind(server.listen).with_context(|| {
+        format!(
+            "cannot listen on {}; is another server running there?",
+            server.listen
+        )
+    })?;
+    let shared = Arc::clone(&metrics);
+    let opening = tokio::task::spawn_blocking(move || Engine::open(settings, shared));
+    let engine = tokio::select! {
+        opened = opening => opened.context("opening the data directory failed")??,
+        () = stop.received() => return Ok(()),
+    };
+    for problem in engine.problems() {
+        tracing::warn!(problem, "not ready");
+    }
+    let listener = socket.listen(BACKLOG).context("cannot listen")?;
+    let address = listener
+        .local_addr()
+        .context("cannot read the address listened on")?;
+    tracing::info!("listening on http://{address}");
+    let app = App::new(engine, metrics, server);
+    http::serve(app, listener, stop)
+        .await
+        .context("the server failed")
+}
+
+/// Takes the address before the models load, so that a busy port is known at once. Connections are refused until the
+/// engine is open, so that a load balancer turns to another replica.
+fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }

@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::query::{check_text, check_vector, resolve_examples};
 use super::{EngineError, Query, Search, View};
 use crate::telemetry::Metrics;
-use alike_indexes::{Plan, Request, RowId, RowSet, Scratch};
+use alike_indexes::{IndexError, Plan, Request, RowId, RowSet, Scratch};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -83,10 +83,8 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
     };
     let searching = Instant::now();
     SCRATCH.with_borrow_mut(|scratch| {
-        let report = view
-            .snapshot()
-            .index()
-            .search(&target.vector, &request, scratch)?;
+        let report = view.snapshot().index().search(&target.vector, &request, scratch);
+        let report = report.map_err(|error| unusable(&search.query, error))?;
         let elapsed = searching.elapsed();
         let kind = plan_name(report.plan);
         metrics.searched(view.collection(), kind, elapsed);
@@ -169,15 +167,17 @@ fn hits(
         .filter(|found| !excluded.contains(&found.row))
         .filter(|found| search.min_score.is_none_or(|least| found.score >= least))
         .take(search.limit)
-        .map(|found| {
-            let id = view.item_id(found.row)?.to_owned();
-            Ok(Hit {
-                id,
-                score: found.score,
-                fields: view.fields(found.row, search.fields.as_deref())?,
-            })
-        })
+        .map(|found| view.hit(found.row, found.score, search.fields.as_deref()))
         .collect()
+}
+
+/// What the index says of a query vector is about the request, unless we made the vector ourselves.
+fn unusable(query: &Query, error: IndexError) -> EngineError {
+    match query {
+        Query::Text(_) => error.into(),
+        Query::Vector(_) => EngineError::invalid("vector", error.to_string()),
+        Query::Examples { .. } => EngineError::invalid("like", error.to_string()),
+    }
 }
 
 fn plan_name(plan: Plan) -> &'static str {
@@ -193,10 +193,21 @@ fn milliseconds(since: Instant) -> f64 {
 }
 
 impl View {
-    pub(super) fn item_id(&self, row: RowId) -> Result<&str, EngineError> {
-        self.snapshot()
-            .item_id(row)
-            .ok_or_else(|| self.damaged(row, "id"))
+    /// The row of the item that `field` of the request names.
+    pub(super) fn row_named(&self, field: &str, id: &str) -> Result<RowId, EngineError> {
+        self.snapshot().row_of(id).ok_or_else(|| EngineError::NoItem {
+            field: field.to_owned(),
+            collection: self.collection().to_owned(),
+            id: id.chars().take(100).collect(),
+        })
+    }
+
+    /// A hit with the chosen fields of its item, or all of them.
+    pub(super) fn hit(&self, row: RowId, score: f32, fields: Option<&[String]>) -> Result<Hit, EngineError> {
+        let id = self.snapshot().item_id(row);
+        let id = id.ok_or_else(|| self.damaged(row, "id"))?.to_owned();
+        let fields = self.fields(row, fields)?;
+        Ok(Hit { id, score, fields })
     }
 
     /// The chosen fields of an item, or all of them.

@@ -1,6 +1,5 @@
 //! Why a call could not be answered.
 
-use crate::signals::OpenError;
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
 use alike_indexes::IndexError;
@@ -51,9 +50,6 @@ pub enum EngineError {
     /// The store or a snapshot failed.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The events of a collection cannot be read.
-    #[error(transparent)]
-    Signals(#[from] OpenError),
     /// No usable model is installed.
     #[error("no model: {detail}")]
     NoModel {
@@ -73,6 +69,15 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether the same call on the same files would fail again: their content is wrong, not the circumstances.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::ModelMismatch { .. } => true,
+            Self::Snapshot(error) => !matches!(error, SnapshotError::Io { .. }),
+            _ => false,
+        }
+    }
+
     pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),

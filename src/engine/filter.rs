@@ -10,15 +10,17 @@
 //! matches when any of them does; a row without a value matches only under `not`.
 
 use super::EngineError;
-use crate::schema::{FieldType, Schema, parse_timestamp};
+use crate::schema::{FieldType, Schema, TIMESTAMP_FORMS, shown, timestamp_of};
 use crate::snapshot::{Snapshot, Test};
 use alike_indexes::RowSet;
 use serde_json::{Map, Value};
 
 /// Objects may nest this deep.
 pub const MAX_DEPTH: usize = 16;
-/// A filter may have this many conditions and listed values in all.
-pub const MAX_CONDITIONS: usize = 10_000;
+/// A filter may have this many objects and conditions in all: each may touch every row.
+pub const MAX_CONDITIONS: usize = 256;
+/// A filter may list this many values in all.
+pub const MAX_VALUES: usize = 10_000;
 
 /// A checked filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,11 +41,15 @@ impl Filter {
     /// # Errors
     /// [`EngineError::Invalid`] naming the condition that is wrong.
     pub fn parse(value: &Value, schema: &Schema, path: &str) -> Result<Self, EngineError> {
-        Parser {
-            schema,
-            conditions: 0,
-        }
-        .object(value, path, 0)
+        Parser::new(schema).object(value, path, 0)
+    }
+
+    /// As [`Filter::parse`], of the condition on one field alone.
+    ///
+    /// # Errors
+    /// [`EngineError::Invalid`] naming the condition that is wrong.
+    pub fn parse_field(field: &str, value: &Value, schema: &Schema, path: &str) -> Result<Self, EngineError> {
+        Parser::new(schema).field(field, value, path)
     }
 
     /// The rows of `snapshot` that pass.
@@ -86,11 +92,30 @@ fn combine(
 struct Parser<'a> {
     schema: &'a Schema,
     conditions: usize,
+    values: usize,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(schema: &'a Schema) -> Self {
+        Self {
+            schema,
+            conditions: 0,
+            values: 0,
+        }
+    }
+
+    fn count_condition(&mut self, path: &str) -> Result<(), EngineError> {
+        self.conditions += 1;
+        if self.conditions > MAX_CONDITIONS {
+            let detail = format!("a filter has at most {MAX_CONDITIONS} objects and conditions");
+            return Err(EngineError::invalid(path, detail));
+        }
+        Ok(())
+    }
+
     fn object(&mut self, value: &Value, path: &str, depth: usize) -> Result<Filter, EngineError> {
         let entries = as_object(value, path)?;
+        self.count_condition(path)?;
         if depth >= MAX_DEPTH {
             return Err(EngineError::invalid(
                 path,
@@ -113,7 +138,7 @@ impl Parser<'_> {
         let Value::Array(filters) = value else {
             return Err(EngineError::invalid(
                 path,
-                format!("takes a list of objects, not {}", kind_of(value)),
+                format!("takes a list of objects, not {}", shown(value)),
             ));
         };
         if filters.is_empty() {
@@ -131,6 +156,7 @@ impl Parser<'_> {
 
     fn field(&mut self, field: &str, value: &Value, path: &str) -> Result<Filter, EngineError> {
         let kind = self.filterable(field, path)?;
+        self.count_condition(path)?;
         let tests = match value {
             Value::Object(operators) => self.operators(operators, kind, path)?,
             Value::Array(values) => vec![self.any_of(values, kind, path)?],
@@ -178,7 +204,7 @@ impl Parser<'_> {
                     let Value::Array(values) = value else {
                         return Err(EngineError::invalid(
                             path,
-                            format!("takes a list, not {}", kind_of(value)),
+                            format!("takes a list, not {}", shown(value)),
                         ));
                     };
                     tests.push(self.any_of(values, kind, &path)?);
@@ -196,7 +222,7 @@ impl Parser<'_> {
             if side.is_some() {
                 return Err(EngineError::invalid(path, "bounds the same side twice"));
             }
-            *side = Some((self.bound(value, kind, &path)?, included));
+            *side = Some((Self::bound(value, kind, &path)?, included));
         }
         if low.is_some() || high.is_some() {
             tests.push(Test::Range { low, high });
@@ -205,12 +231,10 @@ impl Parser<'_> {
     }
 
     fn any_of(&mut self, values: &[Value], kind: FieldType, path: &str) -> Result<Test, EngineError> {
-        self.conditions += values.len().max(1);
-        if self.conditions > MAX_CONDITIONS {
-            return Err(EngineError::invalid(
-                path,
-                format!("a filter has at most {MAX_CONDITIONS} conditions"),
-            ));
+        self.values += values.len();
+        if self.values > MAX_VALUES {
+            let detail = format!("a filter lists at most {MAX_VALUES} values");
+            return Err(EngineError::invalid(path, detail));
         }
         match kind {
             FieldType::Number | FieldType::Timestamp => values
@@ -226,8 +250,7 @@ impl Parser<'_> {
         }
     }
 
-    fn bound(&mut self, value: &Value, kind: FieldType, path: &str) -> Result<f64, EngineError> {
-        self.conditions += 1;
+    fn bound(value: &Value, kind: FieldType, path: &str) -> Result<f64, EngineError> {
         match kind {
             FieldType::Number | FieldType::Timestamp => number(value, kind, path),
             _ => Err(EngineError::invalid(
@@ -240,26 +263,14 @@ impl Parser<'_> {
 
 fn number(value: &Value, kind: FieldType, path: &str) -> Result<f64, EngineError> {
     if kind == FieldType::Timestamp {
-        return timestamp(value).map(|time| time as f64).ok_or_else(|| {
-            let detail = format!(
-                "takes a timestamp (2026-11-20T10:00:00Z, 2026-11-20, or whole milliseconds since the Unix epoch), not {}",
-                kind_of(value)
-            );
-            EngineError::invalid(path, detail)
-        });
+        let time = timestamp_of(value).map(|time| time as f64);
+        let refused = || EngineError::invalid(path, format!("takes {TIMESTAMP_FORMS}, not {}", shown(value)));
+        return time.ok_or_else(refused);
     }
     value
         .as_f64()
         .filter(|number| number.is_finite())
-        .ok_or_else(|| EngineError::invalid(path, format!("takes a number, not {}", kind_of(value))))
-}
-
-fn timestamp(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => parse_timestamp(text),
-        Value::Number(milliseconds) => milliseconds.as_i64(),
-        _ => None,
-    }
+        .ok_or_else(|| EngineError::invalid(path, format!("takes a number, not {}", shown(value))))
 }
 
 fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineError> {
@@ -267,7 +278,7 @@ fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineE
         (FieldType::Boolean, Value::Bool(flag)) => Ok(flag.to_string()),
         (FieldType::Boolean, _) => Err(EngineError::invalid(
             path,
-            format!("takes true or false, not {}", kind_of(value)),
+            format!("takes true or false, not {}", shown(value)),
         )),
         (_, Value::String(text)) => Ok(text.clone()),
         // Keyword columns hold numbers and booleans by their text, as catalogs often mix them.
@@ -275,7 +286,7 @@ fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineE
         (_, Value::Bool(flag)) => Ok(flag.to_string()),
         _ => Err(EngineError::invalid(
             path,
-            format!("takes a string, not {}", kind_of(value)),
+            format!("takes a string, not {}", shown(value)),
         )),
     }
 }
@@ -283,19 +294,7 @@ fn keyword(value: &Value, kind: FieldType, path: &str) -> Result<String, EngineE
 fn as_object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, EngineError> {
     value
         .as_object()
-        .ok_or_else(|| EngineError::invalid(path, format!("takes an object, not {}", kind_of(value))))
-}
-
-/// A value as people call it in an error.
-fn kind_of(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-    }
+        .ok_or_else(|| EngineError::invalid(path, format!("takes an object, not {}", shown(value))))
 }
 
 #[cfg(test)]

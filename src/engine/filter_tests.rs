@@ -251,10 +251,10 @@ fn view(rows: &[Case], kind: Kind) -> (tempfile::TempDir, View) {
         dimension: 3,
         index: kind,
     };
-    writer
-        .publish(&collection, Manifest::new("c", made, BuildFacts::default()))
+    let id = writer
+        .finish(&collection, Manifest::new("c", made, BuildFacts::default()))
         .unwrap();
-    let snapshot: Snapshot = collection.open_current(Verify::Full).unwrap();
+    let snapshot: Snapshot = collection.open(&id, Verify::Full).unwrap();
     let signals = Arc::new(Signals::open(&collection.events_dir()).unwrap());
     (folder, View::new("c".to_owned(), snapshot, None, signals))
 }

@@ -14,7 +14,7 @@ mod view;
 
 pub use answer::{Answer, Hit, PlanReport};
 pub use error::EngineError;
-pub use models::{ModelPlace, Models, cores};
+pub use models::{ModelPlace, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
 pub use trending::TrendingQuery;
 pub use view::View;
@@ -23,10 +23,12 @@ use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::{Metrics, ServedSnapshot};
 use arc_swap::ArcSwap;
+use models::Models;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use trending::TrendingCache;
 
 /// Where an engine finds its data and models.
@@ -38,8 +40,10 @@ pub struct Settings {
     pub models: ModelPlace,
     /// How much of a snapshot is checked before it is served.
     pub verify: Verify,
+    /// Whether events are recorded; without, their journals are left alone.
+    pub record_events: bool,
     /// How long a trending list may be reused.
-    pub trending_ttl: std::time::Duration,
+    pub trending_ttl: Duration,
 }
 
 /// What one collection name stands for at the moment.
@@ -54,6 +58,18 @@ struct Slot {
 struct Refusal {
     snapshot: String,
     reason: String,
+    /// Whether trying again is pointless: the files themselves are wrong.
+    lasting: bool,
+    since: Instant,
+}
+
+/// After this long, a snapshot that was refused for a reason that may pass (no memory, no model yet) is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Refusal {
+    fn is_due(&self) -> bool {
+        !self.lasting && self.since.elapsed() >= RETRY_AFTER
+    }
 }
 
 /// Serves every collection of one data directory.
@@ -61,6 +77,7 @@ pub struct Engine {
     store: Store,
     models: Models,
     verify: Verify,
+    record_events: bool,
     metrics: Arc<Metrics>,
     slots: ArcSwap<BTreeMap<String, Slot>>,
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
@@ -77,6 +94,7 @@ impl Engine {
             store: Store::open(&settings.data)?,
             models: Models::new(settings.models),
             verify: settings.verify,
+            record_events: settings.record_events,
             metrics,
             slots: ArcSwap::default(),
             signals: Mutex::default(),
@@ -86,40 +104,28 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Swaps in what was published since the last look; returns the names of the collections that changed.
+    /// Swaps in what was published since the last look.
     ///
     /// # Errors
     /// The store cannot be listed; what is served stays.
-    pub fn refresh(&self) -> Result<Vec<String>, EngineError> {
+    pub fn refresh(&self) -> Result<(), EngineError> {
         let before = self.slots.load_full();
-        let (mut slots, mut changed) = (BTreeMap::new(), Vec::new());
-        for collection in self.store.collections()? {
-            let old = before.get(collection.name());
-            let slot = match self.replacement(&collection, old) {
-                Some(slot) => {
-                    changed.push(collection.name().to_owned());
-                    slot
-                }
-                None => old.cloned().unwrap_or(Slot {
-                    view: None,
-                    refused: None,
-                }),
-            };
-            slots.insert(collection.name().to_owned(), slot);
+        let mut slots = BTreeMap::clone(&before);
+        let published = self.store.collections()?;
+        for collection in &published {
+            if let Some(slot) = self.replacement(collection, before.get(collection.name())) {
+                slots.insert(collection.name().to_owned(), slot);
+            }
         }
-        let dropped: Vec<String> = before
-            .keys()
-            .filter(|name| !slots.contains_key(*name))
-            .cloned()
-            .collect();
-        if !changed.is_empty() || !dropped.is_empty() {
-            self.slots.store(Arc::new(slots));
+        slots.retain(|name, _| published.iter().any(|collection| collection.name() == name));
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in before.keys().filter(|name| !slots.contains_key(*name)) {
+            self.metrics.collection_dropped(gone);
+            signals.remove(gone);
         }
-        dropped
-            .iter()
-            .for_each(|name| self.metrics.collection_dropped(name));
-        changed.extend(dropped);
-        Ok(changed)
+        drop(signals);
+        self.slots.store(Arc::new(slots));
+        Ok(())
     }
 
     /// The new slot of a collection, or `None` where nothing is new.
@@ -128,15 +134,15 @@ impl Engine {
         let refused = old.and_then(|slot| slot.refused.as_ref());
         let current = match collection.current() {
             Ok(current) => current,
-            Err(error) => return self.refuse(collection, "CURRENT".to_owned(), &error.into(), old),
+            Err(error) => return Some(self.refuse(collection, "CURRENT".to_owned(), &error.into(), old)),
         };
         if view.as_ref().is_some_and(|view| view.snapshot().id() == current) {
             return refused.map(|_| Slot { view, refused: None });
         }
-        if refused.is_some_and(|refused| refused.snapshot == current) {
+        if refused.is_some_and(|refused| refused.snapshot == current && !refused.is_due()) {
             return None;
         }
-        match self.open_view(collection) {
+        match self.open_view(collection, &current) {
             Ok(opened) => {
                 let model = opened
                     .model()
@@ -153,7 +159,7 @@ impl Engine {
                     refused: None,
                 })
             }
-            Err(error) => self.refuse(collection, current, &error, old),
+            Err(error) => Some(self.refuse(collection, current, &error, old)),
         }
     }
 
@@ -163,44 +169,44 @@ impl Engine {
         snapshot: String,
         error: &EngineError,
         old: Option<&Slot>,
-    ) -> Option<Slot> {
-        let reason = error.to_string();
-        let known = old.and_then(|slot| slot.refused.as_ref());
-        if known.is_some_and(|known| known.snapshot == snapshot && known.reason == reason) {
-            return None;
-        }
-        let view = old.and_then(|slot| slot.view.clone());
-        self.metrics.snapshot_refused(collection.name());
-        tracing::error!(
-            collection = collection.name(),
+    ) -> Slot {
+        let refusal = Refusal {
             snapshot,
-            reason,
-            still_serving = view.as_ref().map(|view| view.snapshot().id()),
-            "snapshot refused"
-        );
-        Some(Slot {
+            reason: error.to_string(),
+            lasting: error.is_lasting(),
+            since: Instant::now(),
+        };
+        let view = old.and_then(|slot| slot.view.clone());
+        let known = old.and_then(|slot| slot.refused.as_ref());
+        if !known.is_some_and(|known| known.snapshot == refusal.snapshot && known.reason == refusal.reason) {
+            self.metrics.snapshot_refused(collection.name());
+            tracing::error!(
+                collection = collection.name(),
+                snapshot = refusal.snapshot,
+                reason = refusal.reason,
+                still_serving = view.as_ref().map(|view| view.snapshot().id()),
+                "snapshot refused"
+            );
+        }
+        Slot {
             view,
-            refused: Some(Refusal { snapshot, reason }),
-        })
+            refused: Some(refusal),
+        }
     }
 
-    fn open_view(&self, collection: &Collection) -> Result<View, EngineError> {
-        let needs_model = collection.current_manifest()?.model.is_some();
+    fn open_view(&self, collection: &Collection, id: &str) -> Result<View, EngineError> {
+        let needs_model = collection.manifest(id)?.model.is_some();
         // The model loads while the files are read and verified.
-        let (snapshot, ()) = rayon::join(
-            || collection.open_current(self.verify),
-            || {
-                if needs_model {
-                    self.models.preload();
-                }
-            },
+        let (snapshot, encoder) = rayon::join(
+            || collection.open(id, self.verify),
+            || needs_model.then(|| self.models.encoder()).transpose(),
         );
-        let snapshot = snapshot?;
-        let encoder = match &snapshot.manifest().model {
-            Some(model) => Some(self.models.encoder_for(model)?),
-            None => None,
+        let (snapshot, encoder) = (snapshot?, encoder?);
+        let encoder = match (encoder, &snapshot.manifest().model) {
+            (Some(encoder), Some(wanted)) => Some(models::matching(encoder, wanted)?),
+            _ => None,
         };
-        let signals = self.signals_of(collection)?;
+        let signals = self.signals_of(collection);
         Ok(View::new(
             collection.name().to_owned(),
             snapshot,
@@ -209,14 +215,30 @@ impl Engine {
         ))
     }
 
-    fn signals_of(&self, collection: &Collection) -> Result<Arc<Signals>, EngineError> {
+    /// The signals of a collection, opened once. Search never depends on them: a journal that cannot be used costs
+    /// the durability of events, which every call that records some then says.
+    fn signals_of(&self, collection: &Collection) -> Arc<Signals> {
         let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = signals.get(collection.name()) {
-            return Ok(Arc::clone(known));
-        }
-        let opened = Arc::new(Signals::open(&collection.events_dir())?);
-        signals.insert(collection.name().to_owned(), Arc::clone(&opened));
-        Ok(opened)
+        let open = || {
+            if !self.record_events {
+                return Signals::in_memory();
+            }
+            let opened = Signals::open(&collection.events_dir()).unwrap_or_else(|error| {
+                tracing::error!(collection = collection.name(), %error, "the event journal cannot be used");
+                Signals::in_memory()
+            });
+            if !opened.durable() {
+                let why = opened.durability();
+                tracing::warn!(
+                    collection = collection.name(),
+                    ?why,
+                    "events are kept in memory only"
+                );
+            }
+            opened
+        };
+        let known = signals.entry(collection.name().to_owned());
+        Arc::clone(known.or_insert_with(|| Arc::new(open())))
     }
 
     /// The view of a collection.
@@ -283,11 +305,7 @@ impl Engine {
     /// # Errors
     /// No such item.
     pub fn item(&self, view: &View, id: &str) -> Result<Box<RawValue>, EngineError> {
-        let row = view.snapshot().row_of(id).ok_or_else(|| EngineError::NoItem {
-            field: "id".to_owned(),
-            collection: view.collection().to_owned(),
-            id: id.chars().take(100).collect(),
-        })?;
+        let row = view.row_named("id", id)?;
         view.fields(row, None)
     }
 

@@ -4,7 +4,7 @@ use super::EngineError;
 use crate::snapshot::ModelRef;
 use alike_embeddings::{Encoder, EncoderSettings, ModelBundle};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The folder that `scripts/setup` fills.
 const HOME: &str = ".alike";
@@ -80,52 +80,44 @@ fn library_in(dir: &Path) -> Option<PathBuf> {
         .max()
 }
 
-/// The installed model, loaded when first needed.
-pub struct Models {
+/// The installed model, loaded when first needed. Only a success is remembered: a model that is missing now may be
+/// installed later.
+pub(super) struct Models {
     place: ModelPlace,
-    loaded: OnceLock<Result<Arc<Encoder>, String>>,
+    loaded: Mutex<Option<Arc<Encoder>>>,
 }
 
 impl Models {
     pub(super) fn new(place: ModelPlace) -> Self {
         Self {
             place,
-            loaded: OnceLock::new(),
+            loaded: Mutex::new(None),
         }
     }
 
-    /// Loads the model, so that a later [`Models::encoder_for`] does not wait. A failure is reported there.
-    pub(super) fn preload(&self) {
-        self.load();
-    }
-
-    /// The encoder, if its model is `wanted`.
-    pub(super) fn encoder_for(&self, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
-        let encoder = self.load().as_ref().map_err(|detail| EngineError::NoModel {
-            detail: detail.clone(),
-        })?;
-        let found = ModelRef::from(encoder.identity());
-        if found == *wanted {
+    /// The installed encoder.
+    pub(super) fn encoder(&self) -> Result<Arc<Encoder>, EngineError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = &*loaded {
             return Ok(Arc::clone(encoder));
         }
-        Err(EngineError::ModelMismatch {
-            wanted: wanted.to_string(),
-            found: found.to_string(),
-        })
+        let bundle = self.place.open_bundle()?;
+        let encoder = Arc::new(Encoder::open(&bundle, EncoderSettings::for_queries(cores()))?);
+        *loaded = Some(Arc::clone(&encoder));
+        Ok(encoder)
     }
+}
 
-    fn load(&self) -> &Result<Arc<Encoder>, String> {
-        self.loaded.get_or_init(|| {
-            let bundle = self.place.open_bundle().map_err(|error| match error {
-                EngineError::NoModel { detail } => detail,
-                error => error.to_string(),
-            })?;
-            let settings = EncoderSettings::for_queries(cores());
-            Encoder::open(&bundle, settings)
-                .map(Arc::new)
-                .map_err(|error| error.to_string())
-        })
+/// `encoder`, if its model is `wanted`.
+pub(super) fn matching(encoder: Arc<Encoder>, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
+    let found = ModelRef::from(encoder.identity());
+    if found == *wanted {
+        return Ok(encoder);
     }
+    Err(EngineError::ModelMismatch {
+        wanted: wanted.to_string(),
+        found: found.to_string(),
+    })
 }
 
 /// Cores this process may use.

@@ -51,21 +51,40 @@ impl Default for Query {
 
 impl Search {
     pub(super) fn check(&self, view: &View) -> Result<(), EngineError> {
-        if self.limit == 0 || self.limit > MAX_LIMIT {
-            let detail = format!("is {}, must be 1 to {MAX_LIMIT}", self.limit);
-            return Err(EngineError::invalid("limit", detail));
-        }
+        check_limit(self.limit)?;
+        check_fields(self.fields.as_deref(), view)?;
         if self.min_score.is_some_and(|score| !score.is_finite()) {
             return Err(EngineError::invalid("min_score", "must be a finite number"));
         }
-        let known = &view.snapshot().manifest().document_fields;
-        for (at, field) in self.fields.iter().flatten().enumerate() {
-            if !known.contains(field) {
-                let detail = format!("no item has a field {field:?}; there are {}", known.join(", "));
-                return Err(EngineError::invalid(format!("fields[{at}]"), detail));
-            }
-        }
         Ok(())
+    }
+}
+
+pub(super) fn check_limit(limit: usize) -> Result<(), EngineError> {
+    if limit == 0 || limit > MAX_LIMIT {
+        let detail = format!("is {limit}, must be 1 to {MAX_LIMIT}");
+        return Err(EngineError::invalid("limit", detail));
+    }
+    Ok(())
+}
+
+/// Every chosen field is one that some item has.
+pub(super) fn check_fields(fields: Option<&[String]>, view: &View) -> Result<(), EngineError> {
+    let (fields, known) = (fields.unwrap_or(&[]), &view.snapshot().manifest().document_fields);
+    if fields.len() > known.len() {
+        let detail = format!("names {} fields, the items have {}", fields.len(), known.len());
+        return Err(EngineError::invalid("fields", detail));
+    }
+    match fields.iter().position(|field| !known.contains(field)) {
+        None => Ok(()),
+        Some(at) => {
+            let detail = format!(
+                "no item has a field {:?}; there are {}",
+                fields[at],
+                known.join(", ")
+            );
+            Err(EngineError::invalid(format!("fields[{at}]"), detail))
+        }
     }
 }
 
@@ -141,7 +160,8 @@ pub(super) fn resolve_examples(
             .for_each(|(toward, away)| *toward += *toward - away);
         rows.extend(away);
     }
-    if vector.iter().all(|&number| number.abs() < f32::EPSILON) {
+    let cosine = view.snapshot().index().metric() == Metric::Cosine;
+    if cosine && vector.iter().all(|&number| number.abs() < f32::EPSILON) {
         return Err(EngineError::invalid(
             "like",
             "the examples cancel out; name others",
@@ -151,13 +171,7 @@ pub(super) fn resolve_examples(
 }
 
 fn rows_of(ids: &[String], field: &str, view: &View) -> Result<Vec<RowId>, EngineError> {
-    let row_of = |(at, id): (usize, &String)| {
-        view.snapshot().row_of(id).ok_or_else(|| EngineError::NoItem {
-            field: format!("{field}[{at}]"),
-            collection: view.collection().to_owned(),
-            id: id.chars().take(100).collect(),
-        })
-    };
+    let row_of = |(at, id): (usize, &String)| view.row_named(&format!("{field}[{at}]"), id);
     ids.iter().enumerate().map(row_of).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Trending lists, from a cache that computes each one once however many ask at the same time.
 
 use super::filter::Filter;
+use super::query::{check_fields, check_limit};
 use super::{EngineError, Hit, View};
 use crate::signals::Window;
 use crate::snapshot::Snapshot;
@@ -15,6 +16,8 @@ const CACHED_ITEMS: usize = super::MAX_LIMIT;
 const CACHED_LISTS: u64 = 10_000;
 /// The field that `category` narrows by.
 const CATEGORY_FIELD: &str = "category";
+/// Longest category asked for; it is part of the cache's key.
+const MAX_CATEGORY_BYTES: usize = 512;
 
 /// Which trending list is wanted.
 #[derive(Debug, Clone)]
@@ -52,10 +55,8 @@ impl TrendingCache {
         query: &TrendingQuery,
         metrics: &Metrics,
     ) -> Result<Vec<Hit>, EngineError> {
-        if query.limit == 0 || query.limit > super::MAX_LIMIT {
-            let detail = format!("is {}, must be 1 to {}", query.limit, super::MAX_LIMIT);
-            return Err(EngineError::invalid("limit", detail));
-        }
+        check_limit(query.limit)?;
+        check_fields(query.fields.as_deref(), view)?;
         let filter = category_filter(view.snapshot(), query.category.as_deref())?;
         let key = (
             view.collection().to_owned(),
@@ -71,22 +72,28 @@ impl TrendingCache {
         let list = entry.into_value();
         list.iter()
             .take(query.limit)
-            .map(|&(row, score)| {
-                let id = view.item_id(row)?.to_owned();
-                Ok(Hit {
-                    id,
-                    score,
-                    fields: view.fields(row, query.fields.as_deref())?,
-                })
-            })
+            .map(|&(row, score)| view.hit(row, score, query.fields.as_deref()))
             .collect()
     }
 }
 
 fn category_filter(snapshot: &Snapshot, category: Option<&str>) -> Result<Option<Filter>, EngineError> {
     let Some(category) = category else { return Ok(None) };
-    let condition = serde_json::json!({ CATEGORY_FIELD: category });
-    Filter::parse(&condition, &snapshot.manifest().schema, "category").map(Some)
+    if category.len() > MAX_CATEGORY_BYTES {
+        let detail = format!(
+            "has {} bytes, at most {MAX_CATEGORY_BYTES} are accepted",
+            category.len()
+        );
+        return Err(EngineError::invalid(CATEGORY_FIELD, detail));
+    }
+    let category = serde_json::Value::from(category);
+    Filter::parse_field(
+        CATEGORY_FIELD,
+        &category,
+        &snapshot.manifest().schema,
+        CATEGORY_FIELD,
+    )
+    .map(Some)
 }
 
 fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(RowId, f32)> {

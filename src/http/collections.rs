@@ -126,13 +126,13 @@ pub(super) async fn item(
     State(app): State<App>,
     Path((collection, id)): Path<(String, String)>,
 ) -> Result<axum::Json<Item>, Problem> {
-    let view = app.engine().view(&collection)?;
-    let fields = app.engine().item(&view, &id)?;
-    Ok(axum::Json(Item {
-        id,
-        fields,
-        snapshot: view.snapshot().id().to_owned(),
-    }))
+    app.run(move |app| {
+        let view = app.engine().view(&collection)?;
+        let fields = app.engine().item(&view, &id)?;
+        let snapshot = view.snapshot().id().to_owned();
+        Ok(axum::Json(Item { id, fields, snapshot }))
+    })
+    .await
 }
 
 /// Which trending list.

@@ -63,12 +63,10 @@ pub(super) async fn record(
 ) -> Result<axum::Json<EventsAnswer>, Problem> {
     app.run(move |app| {
         let raw = split(&bytes)?;
-        let single = raw.len() == 1;
         let mut batch = Batch::default();
         for (position, raw) in raw.iter().enumerate() {
             batch.add(app, position, raw);
         }
-        batch.refuse_if_nothing_is_left(single)?;
         batch.record(app).map(axum::Json)
     })
     .await
@@ -80,9 +78,13 @@ fn split(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
         parse(bytes)?
     } else {
         let stream = serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>();
-        stream.collect::<Result<_, _>>().map_err(|error| {
-            Problem::invalid(format!("body: {error}; nothing of this call was recorded")).with_field("body")
-        })?
+        stream
+            .take(MAX_EVENTS + 1)
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                Problem::invalid(format!("body: {error}; nothing of this call was recorded"))
+                    .with_field("body")
+            })?
     };
     match raw.len() {
         0 => Err(
@@ -100,77 +102,68 @@ fn split(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
 
 #[derive(Default)]
 struct Batch {
-    by_collection: BTreeMap<String, Vec<Event>>,
+    by_collection: BTreeMap<String, Vec<(usize, Event)>>,
+    first_refusal: Option<Problem>,
     answer: EventsAnswer,
 }
 
 impl Batch {
     fn add(&mut self, app: &App, position: usize, raw: &RawValue) {
         match read(app, raw) {
-            Ok(event) => self
-                .by_collection
-                .entry(event.collection.clone())
-                .or_default()
-                .push(event),
-            Err(problem) => {
-                self.answer.rejected += 1;
-                if self.answer.errors.len() < MAX_LISTED {
-                    let (detail, field) = problem.into_parts();
-                    self.answer.errors.push(EventProblem {
-                        position,
-                        field,
-                        detail,
-                    });
-                }
+            Ok(event) => {
+                let events = self.by_collection.entry(event.collection.clone());
+                events.or_default().push((position, event));
             }
+            Err(problem) => self.refuse(position, problem),
         }
     }
 
-    /// A call of nothing but bad events is a bad call.
-    fn refuse_if_nothing_is_left(&mut self, single: bool) -> Result<(), Problem> {
-        if !self.by_collection.is_empty() {
-            return Ok(());
+    fn refuse(&mut self, position: usize, problem: Problem) {
+        self.answer.rejected += 1;
+        self.first_refusal.get_or_insert_with(|| problem.clone());
+        if self.answer.errors.len() < MAX_LISTED {
+            let (detail, field) = problem.into_parts();
+            self.answer.errors.push(EventProblem {
+                position,
+                field,
+                detail,
+            });
         }
-        let Some(first) = self
-            .answer
-            .errors
-            .pop_if(|_| single)
-            .or_else(|| self.answer.errors.drain(..).next())
-        else {
-            return Ok(());
-        };
-        let detail = match self.answer.rejected {
-            1 => first.detail,
-            count => format!(
-                "all {count} events were refused; event {}: {}",
-                first.position, first.detail
-            ),
-        };
-        let problem = Problem::invalid(detail);
-        Err(match first.field {
-            Some(field) => problem.with_field(field),
-            None => problem,
-        })
     }
 
+    /// Records what is left, one collection after the other. A call of which nothing could be taken fails as its
+    /// first event did; otherwise what could not be taken is named in the answer, so that only that is sent again.
     fn record(mut self, app: &App) -> Result<EventsAnswer, Problem> {
         self.answer.durable = true;
-        for (collection, events) in &self.by_collection {
-            let view = app.engine().view(collection)?;
-            let recorded = app.engine().record(&view, events)?;
-            self.answer.accepted += recorded.accepted;
-            self.answer.durable &= recorded.durable;
-            let unknown = events
-                .iter()
-                .filter(|event| view.snapshot().row_of(&event.item).is_none());
-            self.answer.unknown_items += unknown.count();
-            for kind in EventType::ALL {
-                let count = events.iter().filter(|event| event.kind == kind).count();
-                app.metrics()
-                    .events_accepted(collection, kind.name(), count as u64);
+        for (collection, events) in std::mem::take(&mut self.by_collection) {
+            let (positions, events): (Vec<usize>, Vec<Event>) = events.into_iter().unzip();
+            if let Err(problem) = self.record_one(app, &collection, &events) {
+                positions
+                    .into_iter()
+                    .for_each(|position| self.refuse(position, problem.clone()));
             }
         }
-        Ok(self.answer)
+        match self.first_refusal {
+            Some(problem) if self.answer.accepted == 0 => Err(problem.of_many(self.answer.rejected)),
+            _ => Ok(self.answer),
+        }
+    }
+
+    fn record_one(&mut self, app: &App, collection: &str, events: &[Event]) -> Result<(), Problem> {
+        let view = app.engine().view(collection)?;
+        let recorded = app.engine().record(&view, events)?;
+        self.answer.accepted += recorded.accepted;
+        self.answer.durable &= recorded.durable;
+        let unknown = events
+            .iter()
+            .filter(|event| view.snapshot().row_of(&event.item).is_none());
+        self.answer.unknown_items += unknown.count();
+        for kind in EventType::ALL {
+            let count = events.iter().filter(|event| event.kind == kind).count();
+            app.metrics()
+                .events_accepted(collection, kind.name(), count as u64);
+        }
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ mod server;
 mod state;
 mod unique_keys;
 
-pub use server::serve;
+pub use server::{StopSignal, serve};
 pub use state::App;
 
 use axum::routing::get;
@@ -39,7 +39,7 @@ use utoipa_swagger_ui::SwaggerUi;
 struct ApiDocument;
 
 /// Every route of the service.
-pub fn router(app: App) -> Router {
+fn router(app: App) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .routes(routes!(search::search))
         .routes(routes!(search::recommend))

@@ -57,6 +57,14 @@ impl Problem {
         self
     }
 
+    /// The problem of a call of which nothing was taken: that of its first part, saying how many there were.
+    pub(super) fn of_many(mut self, refused: usize) -> Self {
+        if refused > 1 {
+            self.detail = format!("all {refused} events were refused; the first: {}", self.detail);
+        }
+        self
+    }
+
     /// What is wrong, and in which field.
     pub(super) fn into_parts(self) -> (String, Option<String>) {
         (self.detail, self.field)

@@ -4,17 +4,43 @@ use super::{App, router};
 use axum::serve::ListenerExt;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the store is looked at for a new snapshot.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Serves `app` on `listener` until SIGTERM or Ctrl-C, then finishes what is in flight (at most the drain time).
+/// SIGTERM or Ctrl-C.
+pub struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    /// From here on, the signals no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// The handlers cannot be installed.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for either.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves `app` on `listener` until told to stop, then finishes what is in flight (at most the drain time).
 ///
 /// # Errors
-/// Signal handlers cannot be installed, or the listener fails.
-pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+/// The listener fails.
+pub async fn serve(app: App, listener: TcpListener, mut stop_signal: StopSignal) -> std::io::Result<()> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let refresher = tokio::spawn(refresh(app.clone(), stopped.clone()));
     // Answers are small and callers wait for them: nothing is gained by holding a packet back.
@@ -31,8 +57,7 @@ pub async fn serve(app: App, listener: TcpListener) -> std::io::Result<()> {
     });
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = stop_signal.received() => {}
         ended = &mut server => return ended.map_err(std::io::Error::other)?,
     }
     app.start_draining();

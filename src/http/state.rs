@@ -16,7 +16,7 @@ struct Shared {
     engine: Engine,
     metrics: Arc<Metrics>,
     settings: ServerSettings,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -24,7 +24,7 @@ impl App {
     /// An app that serves `engine`.
     #[must_use]
     pub fn new(engine: Engine, metrics: Arc<Metrics>, settings: ServerSettings) -> Self {
-        let in_flight = Semaphore::new(settings.max_in_flight);
+        let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
         Self(Arc::new(Shared {
             engine,
             metrics,
@@ -56,17 +56,21 @@ impl App {
     }
 
     /// Runs engine work off the async threads. At most `max_in_flight` calls are admitted; the next one is told so at
-    /// once instead of waiting in an unbounded queue.
+    /// once instead of waiting in an unbounded queue. A place is held until its work is done, also when the caller has
+    /// left or was told that it takes too long.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let limit = self.settings().max_in_flight;
-        let Ok(_permit) = self.0.in_flight.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
             return Err(Problem::overloaded(limit));
         };
         let app = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&app)).await;
-        done.unwrap_or_else(|panic| Err(Problem::internal(&panic)))
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&app)
+        });
+        done.await.unwrap_or_else(|panic| Err(Problem::internal(&panic)))
     }
 }

@@ -1,6 +1,6 @@
 //! Values as their declared type has them.
 
-use super::timestamp::{checked, parse_timestamp};
+use super::timestamp::{TIMESTAMP_FORMS, timestamp_of};
 use super::{FieldType, FieldValues};
 use serde_json::{Number, Value};
 
@@ -135,21 +135,7 @@ fn parse_boolean(text: &str) -> Option<bool> {
 }
 
 fn timestamp(value: &mut Value) -> Result<i64, String> {
-    let parsed = match &*value {
-        Value::String(text) => parse_timestamp(text),
-        Value::Number(number) => whole(number).and_then(checked),
-        _ => None,
-    };
-    parsed.ok_or_else(|| mismatch(FieldType::Timestamp, value))
-}
-
-fn whole(number: &Number) -> Option<i64> {
-    let float = || {
-        number
-            .as_f64()
-            .filter(|float| float.fract() == 0.0 && float.abs() < 9e15)
-    };
-    number.as_i64().or_else(|| float().map(|float| float as i64))
+    timestamp_of(value).ok_or_else(|| mismatch(FieldType::Timestamp, value))
 }
 
 fn mismatch(kind: FieldType, value: &Value) -> String {
@@ -157,15 +143,13 @@ fn mismatch(kind: FieldType, value: &Value) -> String {
         FieldType::Text | FieldType::Keyword => "text, a number or a boolean",
         FieldType::Number => "a number",
         FieldType::Boolean => "true or false",
-        FieldType::Timestamp => {
-            "a timestamp (2026-11-20T10:00:00Z, 2026-11-20, or whole milliseconds since the Unix epoch)"
-        }
+        FieldType::Timestamp => TIMESTAMP_FORMS,
     };
     format!("expected {expected}, found {}", shown(value))
 }
 
 /// A value in a message, shortened.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     const LONGEST: usize = 40;
     let text = match value {
         Value::Object(_) => return "an object".to_owned(),

@@ -24,6 +24,9 @@ pub use item::{FieldValues, Item};
 pub use row::MAX_ID_BYTES;
 pub use timestamp::parse_timestamp;
 
+pub(crate) use coerce::shown;
+pub(crate) use timestamp::{TIMESTAMP_FORMS, timestamp_of};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -23,6 +23,8 @@ pub enum Durability {
     ReadOnly,
     /// Another process holds the journal: events last as long as this process.
     Locked,
+    /// There is no journal, because none was wanted or it could not be read: events last as long as this process.
+    None,
 }
 
 /// Why a journal can't be opened.

@@ -87,6 +87,17 @@ impl Signals {
         })
     }
 
+    /// Signals without a journal.
+    pub fn in_memory() -> Self {
+        Self {
+            journal: Mutex::new(None),
+            trending: RwLock::new(Trending::default()),
+            generation: AtomicU64::new(0),
+            durability: Durability::None,
+            replay: Replay::default(),
+        }
+    }
+
     /// Keeps a batch: on the disk first (where [`durable`](Self::durable)), then in memory; all of it or nothing.
     /// The caller routes: every event is taken as one of this collection. Blocks until the disk has it.
     ///
@@ -135,7 +146,7 @@ impl Signals {
         trending.top(now, window, filter, limit)
     }
 
-    /// Grows with every batch that changed anything: part of the key of a cached answer.
+    /// Grows with every batch that changed anything.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

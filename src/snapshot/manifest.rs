@@ -1,11 +1,24 @@
 //! The manifest: what a snapshot is, and the length and digest of every file in it.
+//!
+//! | offset | bytes | content of `manifest.rkyv` |
+//! |---|---|---|
+//! | 0 | 8 | magic `ALIKEsnp` |
+//! | 8 | 4 | format version, little-endian; in this place in every version |
+//! | 12 | 4 | zero |
+//! | 16 | – | [`Manifest`] as an rkyv archive |
+//!
+//! The last 16 digits of a snapshot's id are the start of the BLAKE3 digest of this file.
 
+use super::SnapshotError;
 use crate::schema::Schema;
 use alike_indexes::{Kind, Metric};
-use rkyv::{Archive, Deserialize, Serialize};
+use rkyv::{Archive, Deserialize, Serialize, rancor};
+use std::path::Path;
 
 /// The format version this binary writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"ALIKEsnp";
+const HEADER_BYTES: usize = 16;
 
 /// What a snapshot holds and how it was made.
 #[derive(Debug, Clone, Archive, Serialize, Deserialize, serde::Serialize)]
@@ -32,8 +45,6 @@ pub struct Manifest {
     pub index: String,
     /// Names of all fields found in the documents.
     pub document_fields: Vec<String>,
-    /// Position in the log up to which changes are contained (0: none; the log comes with live catalogs).
-    pub log_position: u64,
     /// Build settings and measurements.
     pub build: BuildFacts,
     /// Every other file of the snapshot.
@@ -109,7 +120,7 @@ pub struct BuildFacts {
     pub recall: Vec<RecallPoint>,
     /// The recall the default beam was chosen for.
     pub recall_target: f32,
-    /// The beam a search uses unless told otherwise.
+    /// The smallest beam that reached the recall target; a search uses this or a wider one.
     pub beam: u64,
     /// Recall@10 measured at that beam; none where too few rows could be held out.
     pub recall_at_10: Option<f32>,
@@ -155,10 +166,62 @@ impl Manifest {
             dimension: made.dimension as u64,
             index: made.index.to_string(),
             document_fields: made.document_fields,
-            log_position: 0,
             build,
             files: Vec::new(),
         }
+    }
+
+    /// The bytes of the manifest's file, and the id of the snapshot: when it was built, and the digest of these bytes.
+    pub(super) fn encode(&self, path: &Path) -> Result<(Vec<u8>, String), SnapshotError> {
+        let archive = rkyv::to_bytes::<rancor::Error>(self).map_err(|error| {
+            SnapshotError::io(path, "serialize", std::io::Error::other(error.to_string()))
+        })?;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + archive.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&self.format_version.to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&archive);
+        let stamp = jiff::Timestamp::from_millisecond(self.created_ms).map_or_else(
+            |_| "undated".to_owned(),
+            |time| time.strftime("%Y%m%dT%H%M%SZ").to_string(),
+        );
+        let id = format!("{stamp}-{}", digest(&bytes));
+        Ok((bytes, id))
+    }
+
+    /// Reads the manifest of the snapshot named `id`.
+    pub(super) fn decode(bytes: &[u8], path: &Path, id: &str) -> Result<Self, SnapshotError> {
+        let (Some(MAGIC), Some(version)) =
+            (bytes.first_chunk(), bytes.get(8..).and_then(<[u8]>::first_chunk))
+        else {
+            return Err(SnapshotError::damaged(
+                path,
+                "another kind of file",
+                "a snapshot's manifest",
+            ));
+        };
+        let found = u32::from_le_bytes(*version);
+        if found != FORMAT_VERSION {
+            let path = path.to_path_buf();
+            return Err(SnapshotError::Version {
+                path,
+                found,
+                expected: FORMAT_VERSION,
+            });
+        }
+        let (found, expected) = (digest(bytes), id.rsplit('-').next().unwrap_or(id));
+        if found != expected {
+            return Err(SnapshotError::damaged(
+                path,
+                format!("content with digest {found}"),
+                expected,
+            ));
+        }
+        // The archive is read in place, which needs its alignment.
+        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
+        aligned.extend_from_slice(bytes.get(HEADER_BYTES..).unwrap_or(&[]));
+        rkyv::from_bytes::<Self, rancor::Error>(&aligned)
+            .map_err(|error| SnapshotError::damaged(path, error.to_string(), "a valid manifest"))
     }
 
     /// Length of all files together.
@@ -166,4 +229,9 @@ impl Manifest {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
+}
+
+/// The part of a BLAKE3 digest that stands in a snapshot's id.
+fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_owned()
 }

@@ -3,16 +3,16 @@
 use super::SnapshotError;
 use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
-use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
+use super::manifest::{FileEntry, Manifest};
 use super::mapped::MappedArchive;
-use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file, snapshot_id};
+use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file};
 use alike_indexes::{Index, RowId};
 use rayon::prelude::*;
 use std::fs;
 use std::path::Path;
 
 /// How much of a snapshot is checked before it is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// Lengths, headers and structure only.
@@ -135,27 +135,7 @@ impl Snapshot {
 pub(super) fn read_manifest(dir: &Path, id: &str) -> Result<Manifest, SnapshotError> {
     let path = dir.join(MANIFEST_FILE);
     let bytes = fs::read(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
-    let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
-    aligned.extend_from_slice(&bytes);
-    let manifest = rkyv::from_bytes::<Manifest, rkyv::rancor::Error>(&aligned)
-        .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "a valid manifest"))?;
-    if manifest.format_version != FORMAT_VERSION {
-        let (found, expected) = (manifest.format_version, FORMAT_VERSION);
-        return Err(SnapshotError::Version {
-            path,
-            found,
-            expected,
-        });
-    }
-    let named = snapshot_id(manifest.created_ms, &bytes);
-    if named != id {
-        return Err(SnapshotError::damaged(
-            &path,
-            format!("content of snapshot {named}"),
-            format!("snapshot {id}"),
-        ));
-    }
-    Ok(manifest)
+    Manifest::decode(&bytes, &path, id)
 }
 
 fn check_files(dir: &Path, manifest: &Manifest, verify: Verify) -> Result<(), SnapshotError> {
@@ -195,7 +175,7 @@ fn check_digest(dir: &Path, file: &FileEntry) -> Result<(), SnapshotError> {
     }
     Err(SnapshotError::damaged(
         &path,
-        format!("content with digest {}", &found[..16]),
-        &file.blake3[..16],
+        format!("content with digest {found}"),
+        &*file.blake3,
     ))
 }

@@ -70,10 +70,20 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(SnapshotError::io(&root, "list", source)),
         };
-        let mut names: Vec<String> = listing
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| check_name(name).is_ok() && root.join(name).join(POINTER_FILE).exists())
-            .collect();
+        let mut names = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(|source| SnapshotError::io(&root, "list", source))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let pointer = root.join(&name).join(POINTER_FILE);
+            let published = pointer.try_exists();
+            if check_name(&name).is_ok()
+                && published.map_err(|source| SnapshotError::io(&pointer, "read", source))?
+            {
+                names.push(name);
+            }
+        }
         names.sort_unstable();
         names.iter().map(|name| self.collection(name)).collect()
     }
@@ -139,21 +149,20 @@ impl Collection {
         Ok(pointer.snapshot)
     }
 
-    /// The manifest of the published snapshot.
+    /// The manifest of a snapshot.
     ///
     /// # Errors
-    /// Nothing is published, or the manifest is refused.
-    pub fn current_manifest(&self) -> Result<Manifest, SnapshotError> {
-        let id = self.current()?;
-        read_manifest(&self.snapshots().join(&id), &id)
+    /// There is no such snapshot, or its manifest is refused.
+    pub fn manifest(&self, id: &str) -> Result<Manifest, SnapshotError> {
+        read_manifest(&self.snapshots().join(id), id)
     }
 
-    /// Opens the published snapshot.
+    /// Opens a snapshot.
     ///
     /// # Errors
-    /// Nothing is published, or it is refused.
-    pub fn open_current(&self, verify: Verify) -> Result<Snapshot, SnapshotError> {
-        Snapshot::open(&self.snapshots().join(self.current()?), verify)
+    /// There is no such snapshot, or it is refused.
+    pub fn open(&self, id: &str, verify: Verify) -> Result<Snapshot, SnapshotError> {
+        Snapshot::open(&self.snapshots().join(id), verify)
     }
 
     /// Takes the build lock; held until the returned file is dropped.
@@ -162,6 +171,13 @@ impl Collection {
     /// Another build holds it, or the directory cannot be created.
     pub fn lock_for_build(&self) -> Result<File, SnapshotError> {
         fs::create_dir_all(&self.dir).map_err(|source| SnapshotError::io(&self.dir, "create", source))?;
+        // The names of new directories survive a power cut only when the directories above them are synced.
+        for above in [self.dir.parent(), Some(self.data.as_path())]
+            .into_iter()
+            .flatten()
+        {
+            sync_dir(above)?;
+        }
         let path = self.dir.join(LOCK_FILE);
         let file = File::options().create(true).append(true).open(&path);
         let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
@@ -175,7 +191,7 @@ impl Collection {
         }
     }
 
-    /// A fresh staging directory. Call under the build lock: whatever a dead build left is removed first.
+    /// A fresh staging directory. Call under the build lock: whatever a dead build left in staging is removed first.
     pub(super) fn staging(&self) -> Result<tempfile::TempDir, SnapshotError> {
         let root = self.dir.join("staging");
         match fs::remove_dir_all(&root) {
@@ -189,21 +205,40 @@ impl Collection {
             .map_err(|source| SnapshotError::io(&root, "create a folder in", source))
     }
 
-    /// Moves a finished staging directory to its place and swaps the pointer. Until the last rename, nothing changes.
-    pub(super) fn publish(&self, staged: tempfile::TempDir, id: &str) -> Result<(), SnapshotError> {
-        make_read_only(staged.path())?;
-        sync_dir(staged.path())?;
+    /// Moves a finished staging directory to its place. It is not published before [`Collection::publish`].
+    pub(super) fn place(&self, staged: tempfile::TempDir, id: &str) -> Result<(), SnapshotError> {
         let snapshots = self.snapshots();
         fs::create_dir_all(&snapshots).map_err(|source| SnapshotError::io(&snapshots, "create", source))?;
+        make_read_only(staged.path())?;
+        open_like(staged.path(), &snapshots)?;
+        sync_dir(staged.path())?;
         let target = snapshots.join(id);
-        fs::rename(staged.path(), &target).map_err(|source| SnapshotError::io(&target, "publish", source))?;
+        fs::rename(staged.path(), &target).map_err(|source| SnapshotError::io(&target, "move in", source))?;
         // The directory has moved: there is nothing left for the guard to remove.
         let _moved = staged.keep();
-        sync_dir(&snapshots)?;
-        self.point_to(id)
+        sync_dir(&snapshots)
     }
 
-    fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
+    /// Checks every byte of a snapshot that is in its place and publishes it. One that does not verify is taken away.
+    ///
+    /// # Errors
+    /// The snapshot is refused, or the pointer cannot be written.
+    pub fn publish(&self, id: &str) -> Result<Snapshot, SnapshotError> {
+        let checked = self.open(id, Verify::Full);
+        if checked.is_err() {
+            let path = self.snapshots().join(id);
+            fs::remove_dir_all(&path).map_err(|source| SnapshotError::io(&path, "remove", source))?;
+        }
+        let snapshot = checked?;
+        self.point_to(id)?;
+        Ok(snapshot)
+    }
+
+    /// Points to a snapshot that is in its place: swaps the small pointer, the one step that readers see.
+    ///
+    /// # Errors
+    /// The pointer cannot be written; it then still names what it named before.
+    pub fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
         let pointer = self.dir.join(POINTER_FILE);
         let staged = self.dir.join(format!("{POINTER_FILE}.new"));
         let content = serde_json::json!({ "snapshot": id }).to_string();
@@ -229,14 +264,14 @@ fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
         fs::set_permissions(&path, permissions)
             .map_err(|source| SnapshotError::io(&path, "protect", source))?;
     }
-    set_dir_mode(dir)
+    Ok(())
 }
 
-/// Staging folders are private; a published one is readable by every replica's user.
-fn set_dir_mode(dir: &Path) -> Result<(), SnapshotError> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
-        .map_err(|source| SnapshotError::io(dir, "protect", source))
+/// Staging folders are private; a snapshot is as open as the folder it goes to.
+fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
+    let metadata = fs::metadata(parent).map_err(|source| SnapshotError::io(parent, "read", source))?;
+    fs::set_permissions(dir, metadata.permissions())
+        .map_err(|source| SnapshotError::io(dir, "open up", source))
 }
 
 fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {

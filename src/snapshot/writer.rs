@@ -16,14 +16,13 @@ pub(super) const MANIFEST_FILE: &str = "manifest.rkyv";
 const MANIFEST_JSON_FILE: &str = "manifest.json";
 const REJECTED_FILE: &str = "rejected.jsonl";
 const VECTORS_FILE: &str = "vectors.staged";
-/// Row numbers are `u32`, and the largest is kept free as a marker.
-const MAX_ROWS: u64 = u32::MAX as u64 - 1;
+const MAX_ROWS: u64 = alike_indexes::vectors::MAX_ROWS as u64;
 
-/// A snapshot under construction. Dropped before [`SnapshotWriter::publish`], it leaves nothing behind.
+/// A snapshot under construction. Dropped before [`SnapshotWriter::finish`], it leaves nothing behind.
 pub struct SnapshotWriter {
     dir: tempfile::TempDir,
-    items: Option<ItemsBuilder<BufWriter<File>>>,
-    columns: Option<ColumnsBuilder>,
+    items: ItemsBuilder<BufWriter<File>>,
+    columns: ColumnsBuilder,
     vectors: BufWriter<File>,
     rejected: Option<BufWriter<File>>,
     rows: u64,
@@ -40,8 +39,8 @@ impl SnapshotWriter {
         let documents = create(&dir.path().join(DOCUMENTS_FILE))?;
         let vectors = create(&dir.path().join(VECTORS_FILE))?;
         Ok(Self {
-            items: Some(ItemsBuilder::new(documents)),
-            columns: Some(ColumnsBuilder::new(schema)),
+            items: ItemsBuilder::new(documents),
+            columns: ColumnsBuilder::new(schema),
             dir,
             vectors,
             rejected: None,
@@ -67,11 +66,9 @@ impl SnapshotWriter {
         debug_assert!(self.rows == 0 || self.dimension == vector.len());
         self.dimension = vector.len();
         let row = RowId(self.rows as u32);
-        if let (Some(items), Some(columns)) = (&mut self.items, &mut self.columns) {
-            let written = items.push(&item.id, &item.document);
-            written.map_err(|source| io_in(&self.dir, DOCUMENTS_FILE, source))?;
-            columns.push(row, &item.values);
-        }
+        let written = self.items.push(&item.id, &item.document);
+        written.map_err(|source| io_in(&self.dir, DOCUMENTS_FILE, source))?;
+        self.columns.push(row, &item.values);
         for number in vector {
             let written = self.vectors.write_all(&number.to_le_bytes());
             written.map_err(|source| io_in(&self.dir, VECTORS_FILE, source))?;
@@ -118,52 +115,43 @@ impl SnapshotWriter {
         Ok(report)
     }
 
-    /// Writes the remaining files and the manifest, and moves `collection`'s pointer to the result.
-    /// Returns the snapshot's id. `manifest.files` is filled in here.
+    /// Writes the remaining files and the manifest, and moves the snapshot to its place in `collection`, not published
+    /// yet. Returns its id. `manifest.rows` and `manifest.files` are filled in here.
     ///
     /// # Errors
-    /// A file cannot be written; then nothing is published.
-    pub fn publish(
-        mut self,
-        collection: &Collection,
-        mut manifest: Manifest,
-    ) -> Result<String, SnapshotError> {
-        let root = self.dir.path().to_path_buf();
-        if let Some(items) = self.items.take() {
-            sync(items.finish(&root.join(ITEMS_FILE))?, &root.join(DOCUMENTS_FILE))?;
-        }
-        if let Some(columns) = self.columns.take() {
-            columns.write(&root.join(COLUMNS_FILE))?;
-        }
-        if let Some(rejected) = self.rejected.take() {
+    /// A file cannot be written.
+    pub fn finish(self, collection: &Collection, mut manifest: Manifest) -> Result<String, SnapshotError> {
+        let Self {
+            dir,
+            items,
+            columns,
+            rejected,
+            rows,
+            ..
+        } = self;
+        let root = dir.path();
+        sync(items.finish(&root.join(ITEMS_FILE))?, &root.join(DOCUMENTS_FILE))?;
+        columns.write(&root.join(COLUMNS_FILE))?;
+        if let Some(rejected) = rejected {
             sync(rejected, &root.join(REJECTED_FILE))?;
         }
-        manifest.rows = self.rows;
-        manifest.files = digest_files(&root)?;
-        let id = write_manifest(&root, &manifest)?;
-        collection.publish(self.dir, &id)?;
+        manifest.rows = rows;
+        manifest.files = digest_files(root)?;
+        let id = write_manifest(root, &manifest)?;
+        collection.place(dir, &id)?;
         Ok(id)
     }
 }
 
-/// The id of a snapshot: when it was built, and the digest of its manifest.
-pub(super) fn snapshot_id(created_ms: i64, manifest: &[u8]) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(created_ms).map_or_else(
-        |_| "undated".to_owned(),
-        |time| time.strftime("%Y%m%dT%H%M%SZ").to_string(),
-    );
-    format!("{stamp}-{}", &blake3::hash(manifest).to_hex()[..16])
-}
-
 fn write_manifest(root: &Path, manifest: &Manifest) -> Result<String, SnapshotError> {
-    write_archive(&root.join(MANIFEST_FILE), manifest)?;
     let path = root.join(MANIFEST_FILE);
-    let bytes = fs::read(&path).map_err(|source| SnapshotError::io(&path, "read", source))?;
+    let (bytes, id) = manifest.encode(&path)?;
+    write_synced(&path, &bytes)?;
     let path = root.join(MANIFEST_JSON_FILE);
     let json = serde_json::to_vec_pretty(manifest)
         .map_err(|error| SnapshotError::io(&path, "write", std::io::Error::other(error)))?;
     write_synced(&path, &json)?;
-    Ok(snapshot_id(manifest.created_ms, &bytes))
+    Ok(id)
 }
 
 fn digest_files(root: &Path) -> Result<Vec<FileEntry>, SnapshotError> {

@@ -129,7 +129,7 @@ impl Metrics {
         InFlight(self.http.in_flight.clone())
     }
 
-    /// Counts an answered request. `route` is the template that matched (`unmatched` where none did).
+    /// Counts an answered request. `route` is the template that matched (`none` where none did).
     pub fn request_answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let method = METHODS
             .into_iter()

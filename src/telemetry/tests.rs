@@ -135,14 +135,14 @@ fn requests_are_in_flight_until_dropped() {
 fn callers_cannot_invent_label_values() {
     let metrics = Metrics::new().unwrap();
     for n in 0..100 {
-        metrics.request_answered(&format!("X{n}"), "unmatched", 405, Duration::ZERO);
+        metrics.request_answered(&format!("X{n}"), "none", 405, Duration::ZERO);
         metrics.events_rejected(None, 1);
     }
     let text = metrics.encode();
     assert_lines(
         &text,
         &[
-            r#"alike_http_requests_total{method="other",route="unmatched",status="405"} 100"#,
+            r#"alike_http_requests_total{method="other",route="none",status="405"} 100"#,
             r#"alike_events_rejected_total{collection=""} 100"#,
         ],
     );

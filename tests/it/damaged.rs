@@ -288,7 +288,8 @@ fn publish_a_later_version(data: &Path, name: &str) -> u32 {
     let mut manifest = Manifest::new(name, made, BuildFacts::default());
     manifest.format_version += 1;
     let version = manifest.format_version;
-    writer.publish(&collection, manifest).unwrap();
+    let id = writer.finish(&collection, manifest).unwrap();
+    collection.point_to(&id).unwrap();
     version
 }
 

@@ -14,7 +14,7 @@ use crate::search::{Plan, Report, Request, Scratch, Space, choose_plan};
 
 /// A mapped graph index.
 #[derive(Debug)]
-pub struct HnswIndex {
+pub(crate) struct HnswIndex {
     file: MappedFile,
     description: Description,
     vectors: StoredVectors,
@@ -66,29 +66,6 @@ impl HnswIndex {
             entry: self.description.entry,
             next: self.next.as_deref().unwrap_or(&[]),
         }
-    }
-
-    /// Answers by walking the graph whatever the number of rows, without the exact fallback: what the build measures.
-    /// For comparisons with other graph libraries; [`Index::search`] is the call for everything else.
-    ///
-    /// # Errors
-    /// As [`Index::search`].
-    pub fn search_graph(
-        &self,
-        query: &[f32],
-        k: usize,
-        beam: usize,
-        scratch: &mut Scratch,
-    ) -> Result<Report, IndexError> {
-        scratch.admit(
-            &self.description,
-            query,
-            &Request {
-                k,
-                ..Request::default()
-            },
-        )?;
-        Ok(self.walk(k, beam.max(k).max(1), scratch))
     }
 
     fn walk(&self, k: usize, beam: usize, scratch: &mut Scratch) -> Report {

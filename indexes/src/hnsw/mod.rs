@@ -18,5 +18,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use mapped::HnswIndex;
+pub(crate) use mapped::HnswIndex;
 pub(crate) use write::write;
