@@ -340,6 +340,19 @@ fn a_call_of_nothing_but_bad_events_is_refused() {
         let problem = server.post(path, &body).problem(status);
         assert_eq!(problem["field"], field, "{body}: {problem}");
     }
+    // One event for a collection that is not there is that problem, not a malformed call.
+    let unserved = json!({"collection": "nowhere", "type": "view", "item": "KIT-1"});
+    assert_eq!(server.post(path, &unserved).problem(404)["field"], "collection");
+    let both = server
+        .post(path, &json!([unserved, event("admire", "KIT-1", "u")]))
+        .problem(404);
+    assert!(
+        both["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with("all 2 events were refused"),
+        "{both}"
+    );
     for (body, needle) in [
         (&b""[..], "no events"),
         (b"   \n ", "no events"),
@@ -367,6 +380,7 @@ fn bad_trending_questions_are_named() {
         ("limit=ten", "limit"),
         ("lmit=5", "lmit"),
         ("limit=5&limit=6", "limit"),
+        ("fields=title,titel", "fields[1]"),
     ] {
         let problem = server
             .get(&format!("/v1/collections/shop/trending?{query}"))
@@ -376,9 +390,8 @@ fn bad_trending_questions_are_named() {
     let problem = server
         .get("/v1/collections/points/trending?category=Toys")
         .problem(400);
-    assert!(
-        problem["detail"].as_str().unwrap().contains("category"),
-        "{problem}"
-    );
+    assert_eq!(problem["field"], "category", "{problem}");
+    let long = format!("/v1/collections/shop/trending?category={}", "x".repeat(600));
+    assert_eq!(server.get(&long).problem(400)["field"], "category");
     server.get("/v1/collections/nowhere/trending").problem(404);
 }

@@ -1,6 +1,6 @@
 //! Hostile requests: each is refused with the right status and the offender's name, and nothing breaks.
 
-use crate::support::{Server, build_points, shared_shop, temp_dir};
+use crate::support::{POINTS_SCHEMA, Server, build, build_points, points_jsonl, shared_shop, temp_dir};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -125,6 +125,12 @@ fn wrong_types_name_their_field() {
             text(r#"{"text": "x", "fields": ["title", "titel"]}"#),
             400,
             "fields[1]",
+        ),
+        (
+            SEARCH,
+            text(&json!({"text": "x", "fields": vec!["title"; 100]}).to_string()),
+            400,
+            "fields",
         ),
         (RECOMMEND, text(r#"{"like": {"id": "KIT-1"}}"#), 400, "like"),
         (RECOMMEND, text(r#"{"unlike": ["KIT-1"]}"#), 400, "like"),
@@ -486,4 +492,18 @@ fn broken_http_does_not_stop_the_server() {
         .search("shop", &json!({"text": "espresso", "limit": 1}))
         .json();
     assert_eq!(answer["hits"][0]["id"], "KIT-4");
+}
+
+/// Lengths whose squares do not fit into a 32-bit float: no direction is lost under cosine, but a dot product would be.
+#[test]
+fn vectors_too_long_to_compare_are_the_callers_fault() {
+    let data = temp_dir();
+    let flags = [&POINTS_SCHEMA[..], &["--metric", "dot"]].concat();
+    build(data.path(), "dots", &points_jsonl(50, 0), &flags).succeeded();
+    let server = Server::start(data.path());
+    server.search("dots", &json!({"vector": [1e9, 1.0]})).json();
+    let problem = server
+        .search("dots", &json!({"vector": [1e30, 1.0]}))
+        .problem(400);
+    assert_eq!(problem["field"], "vector", "{problem}");
 }

@@ -71,6 +71,26 @@ fn endless_lists_are_refused() {
     ]);
 }
 
+#[test]
+fn filters_that_would_touch_every_row_again_and_again_are_refused() {
+    let empty = vec![json!({}); 300];
+    let ranges: Vec<_> = (0..300).map(|least| json!({"price": {"gte": least}})).collect();
+    check(vec![
+        (
+            SEARCH,
+            search_with(&json!({"or": empty}).to_string()),
+            400,
+            "filter.or[255]",
+        ),
+        (
+            SEARCH,
+            search_with(&json!({"and": ranges}).to_string()),
+            400,
+            "filter.and[127].price",
+        ),
+    ]);
+}
+
 fn nested(depth: usize, open: &str, close: &str) -> Vec<u8> {
     search_with(&format!("{}{{}}{}", open.repeat(depth), close.repeat(depth)))
 }

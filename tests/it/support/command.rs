@@ -139,19 +139,24 @@ pub(crate) fn send(child: &Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).expect("the child can be signalled");
 }
 
+/// Runs `alike build` of `catalog`, written beside the collections of `data`, with these flags.
+pub(crate) fn build(data: &Path, collection: &str, catalog: &str, flags: &[&str]) -> Finished {
+    let input = data.join(format!("{collection}-input.jsonl"));
+    fs::write(&input, catalog).expect("the catalog can be written");
+    let mut args = vec![OsStr::new("build"), "--data".as_ref(), data.as_os_str()];
+    args.extend([
+        "--collection".as_ref(),
+        OsStr::new(collection),
+        "--input".as_ref(),
+        input.as_os_str(),
+    ]);
+    args.extend(flags.iter().map(OsStr::new));
+    alike(args)
+}
+
 /// Publishes the shop as a collection of `data`.
 pub(crate) fn build_shop(data: &Path, collection: &str) {
-    let input = data.join(format!("{collection}-input.jsonl"));
-    fs::write(&input, shop_jsonl()).expect("the catalog can be written");
-    let mut args = vec![
-        "build".as_ref(),
-        "--data".as_ref(),
-        data.as_os_str(),
-        "--collection".as_ref(),
-    ];
-    args.extend([OsStr::new(collection), "--input".as_ref(), input.as_os_str()]);
-    args.extend(SHOP_SCHEMA.map(OsStr::new));
-    alike(args).succeeded();
+    build(data, collection, &shop_jsonl(), &SHOP_SCHEMA).succeeded();
 }
 
 /// `rows` two-dimensional points on the unit circle, with a name and a number each. `seed` turns the circle.
@@ -168,19 +173,12 @@ pub(crate) fn points_jsonl(rows: usize, seed: u32) -> String {
     })
 }
 
+/// The flags that build points.
+pub(crate) const POINTS_SCHEMA: [&str; 6] = ["--id", "id", "--vector", "v", "--filter", "n"];
+
 /// Publishes 50 points as a collection that needs no model.
 pub(crate) fn build_points(data: &Path, collection: &str, seed: u32) {
-    let input = data.join(format!("{collection}-{seed}.jsonl"));
-    fs::write(&input, points_jsonl(50, seed)).expect("the catalog can be written");
-    let mut args = vec![
-        "build".as_ref(),
-        "--data".as_ref(),
-        data.as_os_str(),
-        "--collection".as_ref(),
-    ];
-    args.extend([OsStr::new(collection), "--input".as_ref(), input.as_os_str()]);
-    args.extend(["--id", "id", "--vector", "v", "--filter", "n"].map(OsStr::new));
-    alike(args).succeeded();
+    build(data, collection, &points_jsonl(50, seed), &POINTS_SCHEMA).succeeded();
 }
 
 /// A command without root's rights, in a folder that everyone can enter: where the tests run as root, `setpriv` drops
