@@ -19,8 +19,8 @@ enum What {
     Ann(ann::Args),
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    match args.what {
-        What::Ann(args) => ann::run(&args),
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    match &args.what {
+        What::Ann(args) => ann::run(args),
     }
 }

@@ -62,11 +62,11 @@ pub struct Args {
     common: super::Common,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.common.config()?;
     let data = args.common.data_dir(&config)?;
     let order = Order {
-        schema: schema(&args, &config)?,
+        schema: schema(args, &config)?,
         index: BuildSettings {
             m: args.m,
             ef_construction: args.ef_construction,
@@ -74,7 +74,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         },
         models: args.common.model_place(&config),
         on_error: args.on_error,
-        input: args.input,
+        input: args.input.clone(),
     };
     let collection = Store::create(&data)?.collection(&args.collection)?;
     let published = build::build(&collection, &order, &Terminal::new())?;

@@ -35,7 +35,7 @@ pub struct Args {
     common: super::Common,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.common.config()?;
     let judgments = evaluation::read_judgments(&args.judgments)?;
     let settings = Settings {

@@ -80,10 +80,10 @@ fn print_line(line: &str) -> anyhow::Result<()> {
 /// Whatever the command reports.
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Build(args) => build::run(args),
-        Command::Serve(args) => serve::run(args),
-        Command::Eval(args) => eval::run(args),
-        Command::Bench(args) => bench::run(args),
-        Command::Schema(args) => schema::run(args),
+        Command::Build(args) => build::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Schema(args) => schema::run(&args),
     }
 }

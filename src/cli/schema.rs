@@ -26,13 +26,16 @@ pub struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let options = InferOptions {
-        id: args.id,
+        id: args.id.clone(),
         ..InferOptions::default()
     };
     let inferred = infer(&args.file, &options)?;
-    let collection = args.collection.unwrap_or_else(|| collection_name(&args.file));
+    let collection = args
+        .collection
+        .clone()
+        .unwrap_or_else(|| collection_name(&args.file));
     let text = if args.json {
         as_json(&collection, &inferred)?
     } else {

@@ -30,7 +30,7 @@ pub struct Args {
     log_json: bool,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     telemetry::init_logging(args.log_json)?;
     let config = args.common.config()?;
     let data = args.common.data_dir(&config)?;
