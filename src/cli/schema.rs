@@ -1,9 +1,7 @@
 //! `alike schema`: a look at a catalog file, and a starting point for `alike.toml`.
 
 use crate::schema::{Field, InferOptions, Inferred, Schema, infer};
-use anyhow::Context;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Arguments.
@@ -41,9 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         as_toml(&collection, &args.file, &inferred)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("can't write to standard output")
+    super::print_line(text.trim_end_matches('\n'))
 }
 
 /// A name for the collection: the file's name up to its first dot, with `-` for what a name can't have.

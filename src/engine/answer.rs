@@ -86,7 +86,7 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
         let report = view.snapshot().index().search(&target.vector, &request, scratch);
         let report = report.map_err(|error| unusable(&search.query, error))?;
         let elapsed = searching.elapsed();
-        let kind = plan_name(report.plan);
+        let kind = report.plan.name();
         metrics.searched(view.collection(), kind, elapsed);
         let plan = PlanReport {
             kind,
@@ -177,14 +177,6 @@ fn unusable(query: &Query, error: IndexError) -> EngineError {
         Query::Text(_) => error.into(),
         Query::Vector(_) => EngineError::invalid("vector", error.to_string()),
         Query::Examples { .. } => EngineError::invalid("like", error.to_string()),
-    }
-}
-
-fn plan_name(plan: Plan) -> &'static str {
-    match plan {
-        Plan::Exact => "exact",
-        Plan::Graph => "graph",
-        Plan::FilteredGraph => "filtered_graph",
     }
 }
 

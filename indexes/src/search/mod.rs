@@ -56,6 +56,18 @@ pub enum Plan {
     FilteredGraph,
 }
 
+impl Plan {
+    /// The name used in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Graph => "graph",
+            Self::FilteredGraph => "filtered_graph",
+        }
+    }
+}
+
 /// What answering took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Report {

@@ -1,6 +1,5 @@
 //! `alike bench ann`: recall against speed, one line per setting.
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,6 +7,8 @@ use std::time::Instant;
 use alike_indexes::recall::exact_neighbors;
 use alike_indexes::{BuildReport, BuildSettings, Index, Kind, Metric, Progress, VectorsView};
 use anyhow::Context;
+
+use crate::cli::print_line;
 
 use super::input::{Vectors, read_truth, read_vectors};
 use super::sweep::{self, Measured, Sweep};
@@ -231,7 +232,7 @@ fn line(
 fn print(args: &Args, line: &Line) -> anyhow::Result<()> {
     if args.json {
         let text = serde_json::to_string(line)?;
-        return writeln!(std::io::stdout(), "{text}").context("could not write to standard output");
+        return print_line(&text);
     }
     print_row(&[
         line.kind.to_string(),
@@ -249,5 +250,5 @@ fn print(args: &Args, line: &Line) -> anyhow::Result<()> {
 fn print_row(cells: &[String; 9]) -> anyhow::Result<()> {
     let [kind, setting, rest @ ..] = cells;
     let rest: String = rest.iter().map(|cell| format!(" {cell:>12}")).collect();
-    writeln!(std::io::stdout(), "{kind:<6} {setting:<10}{rest}").context("could not write to standard output")
+    print_line(&format!("{kind:<6} {setting:<10}{rest}"))
 }
