@@ -11,13 +11,21 @@ pub enum Level {
     Neon,
     /// 256-bit AVX2 with FMA (`x86_64`).
     Avx2,
-    /// 512-bit AVX-512F (`x86_64`).
+    /// 512-bit AVX-512 with byte and word instructions: F, BW and VL (`x86_64`).
     Avx512,
+    /// AVX-512 as above with VNNI, which multiplies and sums bytes in one instruction (`x86_64`).
+    Avx512Vnni,
 }
 
 impl Level {
     /// All levels, slowest first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [
+        Self::Scalar,
+        Self::Neon,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Avx512Vnni,
+    ];
 
     /// The name that `ALIKE_CPU_LEVEL` takes.
     #[must_use]
@@ -27,6 +35,7 @@ impl Level {
             Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512vnni",
         }
     }
 
@@ -40,7 +49,13 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => Self::Avx512.is_available() && is_x86_feature_detected!("avx512vnni"),
             _ => false,
         }
     }

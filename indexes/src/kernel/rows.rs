@@ -2,17 +2,20 @@
 
 use super::prefetch;
 
-/// Borrowed rows of `stride` values each. In index files a row is padded with zeros to whole cache lines.
+/// Borrowed rows of `stride` values each. In index files a row of `f32` is padded with zeros to whole cache lines.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'a> {
-    values: &'a [f32],
+pub struct Rows<'a, T = f32> {
+    values: &'a [T],
     stride: usize,
 }
 
-impl<'a> Rows<'a> {
+/// Rows of quantized codes, `stride` bytes each: the codes first, then whatever else a row carries (a scale, links).
+pub type CodeRows<'a> = Rows<'a, u8>;
+
+impl<'a, T> Rows<'a, T> {
     /// Rows over a flat slice; values after the last whole row are ignored, and a stride of 0 counts as 1.
     #[must_use]
-    pub fn new(values: &'a [f32], stride: usize) -> Self {
+    pub fn new(values: &'a [T], stride: usize) -> Self {
         Self {
             values,
             stride: stride.max(1),
@@ -21,7 +24,7 @@ impl<'a> Rows<'a> {
 
     /// All values, row after row.
     #[must_use]
-    pub fn values(&self) -> &'a [f32] {
+    pub fn values(&self) -> &'a [T] {
         self.values
     }
 
@@ -40,16 +43,28 @@ impl<'a> Rows<'a> {
     /// One row; `None` past the last.
     #[inline(always)]
     #[must_use]
-    pub fn get(&self, row: u32) -> Option<&'a [f32]> {
+    pub fn get(&self, row: u32) -> Option<&'a [T]> {
         let start = (row as usize).checked_mul(self.stride)?;
         self.values.get(start..start.checked_add(self.stride)?)
     }
+}
 
+impl Rows<'_, f32> {
     /// Asks for a row's first cache lines ahead of time; the processor's own prefetcher follows them.
     #[inline(always)]
     pub fn prefetch(&self, row: u32) {
         if let Some(values) = self.get(row) {
             prefetch(&values[..values.len().min(PREFETCHED)]);
+        }
+    }
+}
+
+impl Rows<'_, u8> {
+    /// Asks for all cache lines of a row ahead of time.
+    #[inline(always)]
+    pub fn prefetch(&self, row: u32) {
+        if let Some(codes) = self.get(row) {
+            prefetch(codes);
         }
     }
 }
@@ -61,21 +76,47 @@ const PREFETCHED: usize = 128;
 /// 16 are within noise of each other.
 pub(super) const AHEAD: usize = 4;
 
-/// Defines the `_rows` function of one instruction set around its function for two slices.
-macro_rules! score_rows {
-    ($(#[$attribute:meta])* $name:ident, $pair:ident, $distance:expr) => {
+/// The same for rows of codes.
+pub(super) const CODES_AHEAD: usize = 4;
+
+/// Defines a function that scores many rows: `$score` of the query and each row, `$missing` for a row that does not
+/// exist.
+macro_rules! rows_function {
+    ($(#[$attribute:meta])* $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr) => {
         $(#[$attribute])*
-        pub(super) fn $name(query: &[f32], rows: &super::Rows<'_>, ids: &[u32], out: &mut [f32]) {
-            for &id in ids.iter().take(super::rows::AHEAD) {
+        pub(super) fn $name(query: &[$query], rows: &super::Rows<'_, $value>, ids: &[u32], out: &mut [$out]) {
+            for &id in ids.iter().take(super::rows::$ahead) {
                 rows.prefetch(id);
             }
             for (position, (&id, out)) in ids.iter().zip(out).enumerate() {
-                if let Some(&later) = ids.get(position + super::rows::AHEAD) {
+                if let Some(&later) = ids.get(position + super::rows::$ahead) {
                     rows.prefetch(later);
                 }
-                *out = rows.get(id).map_or(f32::INFINITY, |row| $distance($pair(query, row)));
+                *out = rows.get(id).map_or($missing, |row| $score(query, row));
             }
         }
     };
 }
+pub(super) use rows_function;
+
+/// Defines the `_rows` function of one instruction set around its function for two slices of `f32`.
+macro_rules! score_rows {
+    ($(#[$attribute:meta])* $name:ident, $pair:ident, $distance:expr) => {
+        super::rows::rows_function!(
+            $(#[$attribute])*
+            $name, (f32, f32) -> f32, AHEAD, f32::INFINITY, (|query, row| $distance($pair(query, row)))
+        );
+    };
+}
 pub(super) use score_rows;
+
+/// Defines the `_rows` function of one instruction set around its function for a query and the codes of a row.
+macro_rules! score_codes {
+    ($(#[$attribute:meta])* $name:ident, $pair:ident) => {
+        super::rows::rows_function!(
+            $(#[$attribute])*
+            $name, (i8, u8) -> i32, CODES_AHEAD, i32::MIN, $pair
+        );
+    };
+}
+pub(super) use score_codes;

@@ -3,8 +3,8 @@
 use std::convert::identity;
 use std::ops::Neg;
 
-use super::rows::score_rows;
-use super::same_length;
+use super::rows::{score_codes, score_rows};
+use super::{same_length, whole_groups};
 
 /// Independent sums, so that rounding errors stay small and the compiler can use whatever lanes there are.
 const LANES: usize = 8;
@@ -41,4 +41,48 @@ score_rows!(
 score_rows!(
     /// See [`super::Kernels::squared_l2_rows`].
     squared_l2_rows, squared_l2, identity
+);
+
+#[inline(always)]
+fn dot_codes(query: &[i8], codes: impl Iterator<Item = u8>) -> i32 {
+    let products = query
+        .iter()
+        .zip(codes)
+        .map(|(&value, code)| i32::from(value) * i32::from(code));
+    products.fold(0, i32::wrapping_add)
+}
+
+/// See [`super::Kernels::dot_u8`].
+#[inline]
+pub(super) fn dot_u8(query: &[i8], codes: &[u8]) -> i32 {
+    dot_codes(query, codes.iter().copied())
+}
+
+/// The low nibbles go with the first half of the query, the high ones with the second.
+#[inline(always)]
+fn dot_nibbles(query: &[i8], codes: &[u8]) -> i32 {
+    let (first, second) = query.split_at(query.len() / 2);
+    let low = dot_codes(first, codes.iter().map(|code| code & 15));
+    low.wrapping_add(dot_codes(second, codes.iter().map(|code| code >> 4)))
+}
+
+/// See [`super::Kernels::dot_u4`].
+#[inline]
+pub(super) fn dot_u4(query: &[i8], codes: &[u8]) -> i32 {
+    let (query, codes) = whole_groups(query, codes);
+    let (query_blocks, query_rest) = query.as_chunks::<128>();
+    let (code_blocks, code_rest) = codes.as_chunks::<64>();
+    let blocks = query_blocks.iter().zip(code_blocks);
+    blocks
+        .map(|(query, codes)| dot_nibbles(query, codes))
+        .fold(dot_nibbles(query_rest, code_rest), i32::wrapping_add)
+}
+
+score_codes!(
+    /// See [`super::Kernels::dot_u8_rows`].
+    dot_u8_rows, dot_u8
+);
+score_codes!(
+    /// See [`super::Kernels::dot_u4_rows`].
+    dot_u4_rows, dot_u4
 );
