@@ -3,7 +3,7 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use alike_indexes::{BuildSettings, Index, Kind, Metric, Request, RowSet, Scratch, VectorsView};
+use alike_indexes::{BuildSettings, Effort, Index, Kind, Metric, Request, RowSet, Scratch, VectorsView};
 use criterion::{Criterion, criterion_group, criterion_main};
 use support::{Random, clustered};
 
@@ -50,14 +50,14 @@ fn search(criterion: &mut Criterion) {
             graph.as_ref(),
             format!("hnsw/beam_{beam}"),
             Request {
-                beam: Some(beam),
+                effort: Effort::Beam(beam),
                 ..Request::default()
             },
         );
     }
     for (keep, filter) in &filters {
         let request = Request {
-            beam: Some(64),
+            effort: Effort::Beam(64),
             filter: Some(filter),
             ..Request::default()
         };

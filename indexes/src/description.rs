@@ -6,7 +6,8 @@ use crate::error::IndexError;
 use crate::file::MappedFile;
 use crate::index::Kind;
 use crate::metric::Metric;
-use crate::vectors::{MAX_DIMENSION, MAX_ROWS, stride_of};
+use crate::search::{Effort, Request};
+use crate::vectors::{MAX_DIMENSION, MAX_ROWS, VectorsView, stride_of};
 
 /// Recall@10 of held-out rows at one beam.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -65,6 +66,66 @@ impl Description {
             .iter()
             .find(|entry| entry.beam == self.beam)
             .map(|entry| entry.recall)
+    }
+
+    /// The cheapest measured setting whose recall reaches `recall`, else the one that found most; `None` where nothing
+    /// was measured.
+    #[must_use]
+    pub fn setting_for(&self, recall: f32) -> Option<BeamRecall> {
+        let reached = |entry: &&BeamRecall| entry.recall >= recall;
+        // `max_by` gives the last of equals; the first one is the cheapest.
+        let most = || {
+            let settings = self.calibration.iter().rev();
+            settings.max_by(|a, b| a.recall.total_cmp(&b.recall))
+        };
+        self.calibration.iter().find(reached).or_else(most).copied()
+    }
+
+    /// How many candidates a walk keeps for this effort; `None` asks for an exact answer.
+    #[must_use]
+    pub fn beam_for(&self, effort: Effort) -> Option<usize> {
+        match effort {
+            Effort::Exact => None,
+            Effort::Recall(recall) if recall >= 1.0 => None,
+            Effort::Recall(recall) => {
+                let setting = self.setting_for(recall);
+                Some(setting.map_or(self.beam, |setting| setting.beam) as usize)
+            }
+            Effort::Beam(beam) => Some(beam),
+            Effort::Default => Some(self.beam as usize),
+        }
+    }
+
+    /// Whether queries of this dimension can be asked with this request; `field` is what they are called.
+    pub(crate) fn check_query(
+        &self,
+        field: &'static str,
+        dimension: usize,
+        request: &Request<'_>,
+    ) -> Result<(), IndexError> {
+        if dimension != self.dimension {
+            return Err(IndexError::Dimension {
+                field,
+                found: dimension,
+                expected: self.dimension,
+            });
+        }
+        match request.filter {
+            Some(filter) if filter.len() != self.rows => Err(IndexError::FilterLength {
+                found: filter.len(),
+                expected: self.rows,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::check_query`], for a batch.
+    pub(crate) fn check_batch(
+        &self,
+        queries: VectorsView<'_>,
+        request: &Request<'_>,
+    ) -> Result<(), IndexError> {
+        self.check_query("queries", queries.dimension(), request)
     }
 
     /// As bytes; see `FORMAT.md`.

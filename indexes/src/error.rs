@@ -13,6 +13,8 @@ pub enum Place {
     Query,
     /// The vector with this row number.
     Row(u64),
+    /// The query with this row number of a batch.
+    QueryRow(u64),
 }
 
 impl fmt::Display for Place {
@@ -20,6 +22,7 @@ impl fmt::Display for Place {
         match self {
             Self::Query => formatter.write_str("query"),
             Self::Row(row) => write!(formatter, "row {row}"),
+            Self::QueryRow(row) => write!(formatter, "query row {row}"),
         }
     }
 }
@@ -165,6 +168,16 @@ impl IndexError {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { path, action, source }
+    }
+
+    /// The same error, about the query with this row number of a batch.
+    pub(crate) fn in_batch(mut self, row: usize) -> Self {
+        if let Self::NotFinite { place, .. } | Self::ZeroVector { place } | Self::TooLong { place, .. } =
+            &mut self
+        {
+            *place = Place::QueryRow(row as u64);
+        }
+        self
     }
 
     /// A damaged part of a file.

@@ -8,7 +8,8 @@ use crate::file::{FileWriter, Mapped, MappedFile, tag};
 use crate::index::{Index, describe};
 use crate::kernel::{Kernels, Rows};
 use crate::row::RowId;
-use crate::search::{Plan, Report, Request, Scratch, Space};
+use crate::search::{Answer, Report, Request, Scratch, Space, scan_batch};
+use crate::vectors::VectorsView;
 
 /// A mapped flat index.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ impl FlatIndex {
             vectors,
             kernels: Kernels::detect()?,
         })
+    }
+
+    fn space(&self) -> Space<'_> {
+        Space {
+            rows: self.vectors.rows(),
+            metric: self.description.metric,
+            kernels: self.kernels,
+        }
     }
 
     /// Checks what the checksums cannot: that the rows are finite.
@@ -65,19 +74,17 @@ impl Index for FlatIndex {
         scratch: &mut Scratch,
     ) -> Result<Report, IndexError> {
         scratch.admit(&self.description, query, request)?;
-        let space = Space {
-            rows: self.vectors.rows(),
-            metric: self.description.metric,
-            kernels: self.kernels,
-        };
+        let space = self.space();
         let distances = scratch.scan(&space, request.k, request.filter);
-        Ok(Report {
-            plan: Plan::Exact,
-            beam: 0,
-            hops: 0,
-            distances,
-            partial: false,
-        })
+        Ok(Report::of_scan(distances, &space))
+    }
+
+    fn search_batch(
+        &self,
+        queries: VectorsView<'_>,
+        request: &Request<'_>,
+    ) -> Result<Vec<Answer>, IndexError> {
+        scan_batch(&self.space(), &self.description, queries, request)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::description::Description;
@@ -13,7 +15,8 @@ use crate::flat::FlatIndex;
 use crate::hnsw::HnswIndex;
 use crate::metric::Metric;
 use crate::row::RowId;
-use crate::search::{Report, Request, Scratch};
+use crate::search::{Answer, Report, Request, Scratch};
+use crate::vectors::VectorsView;
 
 /// Kinds of index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +96,19 @@ pub trait Index: Send + Sync + fmt::Debug {
         scratch: &mut Scratch,
     ) -> Result<Report, IndexError>;
 
+    /// Answers many queries on all threads of the current `rayon` pool; the answers are in the order of the queries,
+    /// and each is what [`Self::search`] finds.
+    ///
+    /// # Errors
+    /// As [`Self::search`], naming the first query that cannot be compared by its row.
+    fn search_batch(
+        &self,
+        queries: VectorsView<'_>,
+        request: &Request<'_>,
+    ) -> Result<Vec<Answer>, IndexError> {
+        search_each(self, queries, request)
+    }
+
     /// Kind of index.
     fn kind(&self) -> Kind {
         self.description().kind
@@ -117,6 +133,42 @@ pub trait Index: Send + Sync + fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Answers queries one by one on all threads of the current pool. Each thread takes the next query that none has
+/// taken, since some take much longer than others, and reuses one scratch.
+pub(crate) fn search_each<I: Index + ?Sized>(
+    index: &I,
+    queries: VectorsView<'_>,
+    request: &Request<'_>,
+) -> Result<Vec<Answer>, IndexError> {
+    index.description().check_batch(queries, request)?;
+    let next = AtomicUsize::new(0);
+    let work = |_| -> Vec<(usize, Result<Answer, IndexError>)> {
+        let mut scratch = Scratch::new();
+        let mut answers = Vec::new();
+        loop {
+            let row = next.fetch_add(1, Ordering::Relaxed);
+            let Some(query) = queries.row(row) else {
+                return answers;
+            };
+            let answer = index.search(query, request, &mut scratch).map(|report| Answer {
+                neighbors: scratch.neighbors().to_vec(),
+                report,
+            });
+            let failed = answer.is_err();
+            answers.push((row, answer.map_err(|error| error.in_batch(row))));
+            if failed {
+                return answers;
+            }
+        }
+    };
+    let threads = rayon::current_num_threads().min(queries.len());
+    let shares: Vec<_> = (0..threads).into_par_iter().with_max_len(1).map(work).collect();
+    // Rows are taken in order, so every row before the first failure is there.
+    let mut answers: Vec<_> = shares.into_iter().flatten().collect();
+    answers.sort_unstable_by_key(|(row, _)| *row);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// Maps an index file. Cheap whatever its size: the header, the section table and the description are checked, rows

@@ -49,5 +49,5 @@ pub use index::{Index, Kind, open, verify};
 pub use metric::Metric;
 pub use row::{Neighbor, RowId};
 pub use row_set::RowSet;
-pub use search::{Plan, Report, Request, Scratch};
+pub use search::{Answer, Effort, Plan, Report, Request, Scratch};
 pub use vectors::VectorsView;

@@ -1,20 +1,13 @@
 //! Exact nearest neighbors on all cores, and the share of them that an answer holds.
 
-use rayon::prelude::*;
-
 use crate::error::IndexError;
 use crate::kernel::Kernels;
 use crate::metric::Metric;
 use crate::prepare::prepare_rows;
-use crate::row::RowId;
+use crate::row::Neighbor;
 use crate::row_set::RowSet;
-use crate::search::{Batch, Space, Top, scan};
+use crate::search::{Space, nearest};
 use crate::vectors::VectorsView;
-
-/// Queries that share one pass over the rows.
-const QUERIES: usize = 32;
-/// Rows that stay in the cache while those queries look at them.
-const ROWS: usize = 256;
 
 /// The exact `k` nearest rows of each query, best first, ties by row number. Uses all threads of the current pool.
 ///
@@ -54,21 +47,11 @@ pub(crate) fn exact_rows(
     k: usize,
     admitted: Option<&RowSet>,
 ) -> Vec<Vec<u32>> {
-    let rows: Vec<RowId> = match admitted {
-        Some(admitted) => admitted.iter().collect(),
-        None => (0..space.len() as u32).map(RowId).collect(),
-    };
-    let nearest = |queries: &[&[f32]]| {
-        let mut tops: Vec<Top> = queries.iter().map(|_| Top::new(k.min(rows.len()))).collect();
-        let mut batch = Batch::default();
-        for rows in rows.chunks(ROWS) {
-            for (query, top) in queries.iter().zip(&mut tops) {
-                scan(space, query, rows.iter().copied(), &mut batch, top);
-            }
-        }
-        tops.iter_mut().map(Top::rows).collect::<Vec<_>>()
-    };
-    queries.par_chunks(QUERIES).flat_map_iter(nearest).collect()
+    let rows = |neighbors: Vec<Neighbor>| neighbors.iter().map(|neighbor| neighbor.row.0).collect();
+    nearest(space, queries, k, admitted)
+        .into_iter()
+        .map(rows)
+        .collect()
 }
 
 /// The share of `truth` that is in `found`, 0 to 1; 1 when there is nothing to find.

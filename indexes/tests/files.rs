@@ -10,7 +10,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alike_indexes::{BuildSettings, IndexError, Kind, Metric, Request, RowSet, Scratch, VectorsView};
+use alike_indexes::{BuildSettings, Effort, IndexError, Kind, Metric, Request, RowSet, Scratch, VectorsView};
 use support::{Random, check_shape, clustered};
 use tempfile::TempDir;
 
@@ -54,9 +54,8 @@ fn refused(path: &Path) -> bool {
     for filter in [None, Some(&filter)] {
         let request = Request {
             k: 10,
-            beam: Some(10),
+            effort: Effort::Beam(10),
             filter,
-            exact: false,
         };
         index.search(&[0.3; DIMENSION], &request, &mut scratch).unwrap();
         assert!(scratch.neighbors().len() == 10);

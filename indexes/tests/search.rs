@@ -12,7 +12,8 @@ use std::sync::Mutex;
 
 use alike_indexes::recall::{exact_neighbors, recall};
 use alike_indexes::{
-    BuildSettings, Index, IndexError, Kind, Metric, Phase, Plan, Request, RowId, RowSet, Scratch, VectorsView,
+    BuildSettings, Effort, Index, IndexError, Kind, Metric, Phase, Plan, Request, RowId, RowSet, Scratch,
+    VectorsView,
 };
 use proptest::prelude::*;
 use support::{Random, best_scores, check_shape, clustered, rows};
@@ -98,7 +99,8 @@ proptest! {
         let mut scratch = Scratch::new();
         for index in fixture(&values, dimension, metric).indexes {
             for filter in [None, Some(&filter)] {
-                let request = Request { k, beam: Some(beam), filter, exact };
+                let effort = if exact { Effort::Exact } else { Effort::Beam(beam) };
+                let request = Request { k, effort, filter };
                 let plan = search(index.as_ref(), &query, &request, &mut scratch);
                 let expected = best_scores(metric, &values, &query, k, filter);
                 prop_assert_eq!(scratch.neighbors().len(), expected.len());
@@ -159,14 +161,13 @@ fn filtered_plans_find_what_brute_force_finds() {
             for query in queries.chunks(dimension) {
                 let exact = Request {
                     filter: Some(&filter),
-                    exact: true,
+                    effort: Effort::Exact,
                     ..Request::default()
                 };
                 search(graph.as_ref(), query, &exact, &mut scratch);
                 let truth = rows(&scratch);
                 let request = Request {
-                    beam: Some(32),
-                    exact: false,
+                    effort: Effort::Beam(32),
                     ..exact
                 };
                 plans.push(search(graph.as_ref(), query, &request, &mut scratch));
@@ -204,9 +205,8 @@ fn a_filter_against_the_query_still_fills_the_answer() {
     });
     let request = Request {
         k: 100,
-        beam: Some(100),
+        effort: Effort::Beam(100),
         filter: Some(&filter),
-        exact: false,
     };
     let mut scratch = Scratch::new();
     search(fixture.indexes[1].as_ref(), query, &request, &mut scratch);
@@ -231,9 +231,8 @@ fn thousands_of_identical_vectors_are_all_found() {
         for (filter, k) in [(None, 50), (Some(&admitted), 50)] {
             let request = Request {
                 k,
-                beam: Some(50),
+                effort: Effort::Beam(50),
                 filter,
-                exact: false,
             };
             search(graph.as_ref(), &twin, &request, &mut scratch);
             assert_eq!(scratch.neighbors().len(), k);

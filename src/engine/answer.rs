@@ -4,7 +4,7 @@ use super::filter::Filter;
 use super::query::{check_text, check_vector, resolve_examples};
 use super::{EngineError, Query, Search, View};
 use crate::telemetry::Metrics;
-use alike_indexes::{IndexError, Plan, Request, RowId, RowSet, Scratch};
+use alike_indexes::{Effort, IndexError, Plan, Request, RowId, RowSet, Scratch};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -41,12 +41,16 @@ pub struct Hit {
 pub struct PlanReport {
     /// `exact`, `graph` or `filtered_graph`.
     pub kind: &'static str,
+    /// The recall@10 that was aimed at: that of the call, else the one the index was built for.
+    pub recall_target: f32,
     /// Candidate pool of the graph walk (HNSW's ef); 0 when exact.
     pub beam: usize,
     /// Graph nodes expanded.
     pub hops: u32,
     /// Distances computed.
     pub distances: u64,
+    /// Bytes of the index read.
+    pub bytes: u64,
     /// Rows that pass the filter; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admissible: Option<usize>,
@@ -58,9 +62,10 @@ pub struct PlanReport {
     pub search_ms: f64,
 }
 
-/// The beam was calibrated with items as queries. Words are farther from items than items are from each other, so a
-/// walk for them is never narrower than this; it costs less than a tenth of what encoding the words does.
-const LEAST_BEAM: u64 = 64;
+/// Beams are calibrated with items as queries. Words are farther from items than items are from each other, so a walk
+/// for them is never narrower than this; it costs less than a tenth of what encoding the words does. Neither is one
+/// for a call that names no recall: its vector may stand for anything.
+const LEAST_BEAM: usize = 64;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
@@ -77,9 +82,8 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
     // Examples are found too and left out afterwards, so as many more are looked for.
     let request = Request {
         k: search.limit + target.excluded.len(),
-        beam: Some(view.snapshot().manifest().build.beam.max(LEAST_BEAM) as usize),
+        effort: effort(view, search),
         filter: admissible.as_ref(),
-        exact: search.exact,
     };
     let searching = Instant::now();
     SCRATCH.with_borrow_mut(|scratch| {
@@ -90,9 +94,11 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
         metrics.searched(view.collection(), kind, elapsed);
         let plan = PlanReport {
             kind,
+            recall_target: recall_target(view, search.effort),
             beam: report.beam,
             hops: report.hops,
             distances: report.distances,
+            bytes: report.bytes,
             admissible: admissible.as_ref().map(RowSet::count),
             encode_ms,
             filter_ms,
@@ -106,6 +112,24 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
             plan,
         })
     })
+}
+
+/// How hard the index is to look.
+fn effort(view: &View, search: &Search) -> Effort {
+    let beam = view.snapshot().index().description().beam_for(search.effort);
+    let floor = matches!(search.query, Query::Text(_)) || search.effort == Effort::Default;
+    match beam {
+        Some(beam) if floor && beam < LEAST_BEAM => Effort::Beam(LEAST_BEAM),
+        _ => search.effort,
+    }
+}
+
+fn recall_target(view: &View, effort: Effort) -> f32 {
+    match effort {
+        Effort::Exact => 1.0,
+        Effort::Recall(recall) => recall,
+        Effort::Default | Effort::Beam(_) => view.snapshot().index().description().recall_target,
+    }
 }
 
 struct Target<'a> {

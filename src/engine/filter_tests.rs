@@ -7,7 +7,7 @@ use crate::schema::Schema;
 use crate::signals::Signals;
 use crate::snapshot::{BuildFacts, Made, Manifest, Snapshot, SnapshotWriter, Store, Verify};
 use crate::telemetry::Metrics;
-use alike_indexes::{BuildSettings, Kind, Metric};
+use alike_indexes::{BuildSettings, Effort, Kind, Metric};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -305,7 +305,7 @@ proptest! {
                 filter: Some(json.clone()),
                 limit,
                 fields: Some(vec![]),
-                exact: true,
+                effort: Effort::Exact,
                 ..Search::default()
             };
             let answer = crate::engine::answer::answer(&view, &search, &metrics).unwrap();

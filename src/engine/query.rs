@@ -1,7 +1,7 @@
 //! What is asked: the call after its JSON has been read, checked against one view.
 
 use super::{EngineError, View};
-use alike_indexes::{Metric, RowId};
+use alike_indexes::{Effort, Metric, RowId};
 
 /// Most hits one call may ask for.
 pub const MAX_LIMIT: usize = 1_000;
@@ -23,8 +23,8 @@ pub struct Search {
     pub fields: Option<Vec<String>>,
     /// Hits that score lower are left out.
     pub min_score: Option<f32>,
-    /// Whether to compare with every admissible row instead of walking the graph.
-    pub exact: bool,
+    /// How hard to look. A recall is above 0, at most 1.
+    pub effort: Effort,
 }
 
 /// What to look for.
@@ -56,7 +56,17 @@ impl Search {
         if self.min_score.is_some_and(|score| !score.is_finite()) {
             return Err(EngineError::invalid("min_score", "must be a finite number"));
         }
-        Ok(())
+        check_effort(self.effort)
+    }
+}
+
+fn check_effort(effort: Effort) -> Result<(), EngineError> {
+    match effort {
+        Effort::Recall(recall) if !(recall > 0.0 && recall <= 1.0) => {
+            let detail = format!("is {recall}, must be above 0 and at most 1 (1 compares with every row)");
+            Err(EngineError::invalid("recall", detail))
+        }
+        _ => Ok(()),
     }
 }
 

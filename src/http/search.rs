@@ -4,6 +4,7 @@ use super::extract::{Json, Path};
 use super::problem::Problem;
 use super::state::App;
 use crate::engine::{Answer, Hit, PlanReport, Query, Search, View};
+use alike_indexes::Effort;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,9 +37,12 @@ pub(super) struct SearchBody {
     fields: Option<Vec<String>>,
     /// Hits that score lower are left out.
     min_score: Option<f32>,
-    /// Compare with every admissible row instead of walking the graph.
-    #[serde(default)]
-    exact: bool,
+    /// Compare with every admissible row instead of walking the graph: the same as `recall` 1.
+    exact: Option<bool>,
+    /// The recall@10 to aim at, above 0, at most 1: the cheapest setting that reached it when the index was built; 1
+    /// compares with every admissible row. The collection's own target (0.99 unless built otherwise) when absent.
+    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
+    recall: Option<f32>,
     /// Show how the call was answered.
     #[serde(default)]
     plan: bool,
@@ -64,9 +68,12 @@ pub(super) struct RecommendBody {
     fields: Option<Vec<String>>,
     /// Hits that score lower are left out.
     min_score: Option<f32>,
-    /// Compare with every admissible row instead of walking the graph.
-    #[serde(default)]
-    exact: bool,
+    /// Compare with every admissible row instead of walking the graph: the same as `recall` 1.
+    exact: Option<bool>,
+    /// The recall@10 to aim at, above 0, at most 1: the cheapest setting that reached it when the index was built; 1
+    /// compares with every admissible row. The collection's own target (0.99 unless built otherwise) when absent.
+    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
+    recall: Option<f32>,
     /// Show how the call was answered.
     #[serde(default)]
     plan: bool,
@@ -127,15 +134,35 @@ impl SearchBody {
         if self.unlike.is_some() && !matches!(query, Query::Examples { .. }) {
             return Err(Problem::invalid("unlike: goes with `like` only").with_field("unlike"));
         }
+        let effort = effort(self.exact, self.recall)?;
         let search = Search {
             query,
             filter: self.filter,
             limit: self.limit.unwrap_or(DEFAULT_LIMIT),
             fields: self.fields,
             min_score: self.min_score,
-            exact: self.exact,
+            effort,
         };
         Ok((search, self.plan))
+    }
+}
+
+/// What `exact` and `recall` ask for together.
+fn effort(exact: Option<bool>, recall: Option<f32>) -> Result<Effort, Problem> {
+    let contradiction = match (exact, recall) {
+        (Some(true), Some(recall)) => recall != 1.0,
+        (Some(false), Some(recall)) => recall == 1.0,
+        _ => false,
+    };
+    match (exact, recall) {
+        (Some(exact), Some(recall)) if contradiction => {
+            let detail =
+                format!("recall: is {recall} with `exact` {exact}; recall 1 is the exact one, give either");
+            Err(Problem::invalid(detail).with_field("recall"))
+        }
+        (_, Some(recall)) => Ok(Effort::Recall(recall)),
+        (Some(true), None) => Ok(Effort::Exact),
+        _ => Ok(Effort::Default),
     }
 }
 
@@ -151,6 +178,7 @@ impl From<RecommendBody> for SearchBody {
             fields: body.fields,
             min_score: body.min_score,
             exact: body.exact,
+            recall: body.recall,
             plan: body.plan,
         }
     }

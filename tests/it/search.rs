@@ -116,6 +116,58 @@ fn exact_search_agrees_with_the_graph_here() {
 }
 
 #[test]
+fn a_recall_can_be_asked_for() {
+    let (server, _) = shared_shop();
+    let plan = |path: &str, body: Value| server.post(path, &body).json()["plan"].clone();
+    for (path, query) in [
+        ("/v1/collections/shop/search", json!({"text": "tent"})),
+        ("/v1/collections/points/search", json!({"vector": [1.0, 0.0]})),
+        ("/v1/collections/shop/recommend", json!({"like": ["SHO-1"]})),
+    ] {
+        let with = |more: Value| {
+            let mut body = query.clone();
+            let fields = body.as_object_mut().unwrap();
+            fields.insert("plan".to_owned(), true.into());
+            fields.extend(more.as_object().unwrap().clone());
+            body
+        };
+        assert_eq!(plan(path, with(json!({"recall": 0.95})))["recall_target"], 0.95);
+        assert_eq!(
+            plan(path, with(json!({"recall": 0.95, "exact": false})))["recall_target"],
+            0.95
+        );
+        assert_eq!(plan(path, with(json!({"exact": false})))["recall_target"], 0.99);
+        for exact in [
+            json!({"recall": 1}),
+            json!({"exact": true}),
+            json!({"recall": 1.0, "exact": true}),
+        ] {
+            let plan = plan(path, with(exact));
+            assert_eq!(
+                (&plan["recall_target"], &plan["kind"]),
+                (&json!(1.0), &json!("exact"))
+            );
+        }
+        for contradiction in [
+            json!({"recall": 0.9, "exact": true}),
+            json!({"recall": 1, "exact": false}),
+        ] {
+            let problem = server.post(path, &with(contradiction)).problem(400);
+            assert_eq!(problem["field"], "recall", "{problem}");
+        }
+        let problem = server.post(path, &with(json!({"recall": 1.5}))).problem(400);
+        assert_eq!(problem["field"], "recall");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .unwrap()
+                .contains("1.5, must be above 0 and at most 1"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
 fn the_plan_shows_the_work() {
     let body = json!({"text": "tent", "plan": true, "filter": {"brand": "Karst"}});
     let plan = &search(&body).json()["plan"];
@@ -132,7 +184,7 @@ fn the_plan_shows_the_work() {
         plan["encode_ms"].as_f64().unwrap() > 0.0 && plan["search_ms"].as_f64().unwrap() > 0.0,
         "{plan}"
     );
-    for key in ["beam", "hops", "filter_ms"] {
+    for key in ["beam", "hops", "bytes", "filter_ms"] {
         assert!(plan[key].is_number(), "{key} in {plan}");
     }
 }

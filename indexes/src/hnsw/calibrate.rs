@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::graph::Graph;
-use crate::build::{BuildSettings, Phase, Progress};
-use crate::description::BeamRecall;
+use crate::build::{Phase, Progress};
+use crate::description::{BeamRecall, Description};
 use crate::error::IndexError;
 use crate::recall;
 use crate::row::RowId;
@@ -16,7 +16,7 @@ const BEAMS: [u32; 12] = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 /// Neighbors that count.
 const K: usize = 10;
 /// Beam of an index with too few rows to measure anything.
-pub(super) const DEFAULT_BEAM: u32 = 64;
+const DEFAULT_BEAM: u32 = 64;
 
 /// Recall@10 of the rows `held_out` against all rows of `inserted`, per beam.
 pub(super) fn calibrate(
@@ -74,12 +74,8 @@ fn measure(
     Ok((recalls.iter().sum::<f64>() / recalls.len().max(1) as f64) as f32)
 }
 
-/// The smallest beam that reaches the target; the largest if none does.
-pub(super) fn choose_beam(calibration: &[BeamRecall], settings: &BuildSettings) -> u32 {
-    let reached = calibration
-        .iter()
-        .find(|entry| entry.recall >= settings.recall_target);
-    reached
-        .or(calibration.last())
-        .map_or(DEFAULT_BEAM, |entry| entry.beam)
+/// The default beam: the smallest that reaches the target; the best there is if none does.
+pub(super) fn choose_beam(description: &Description) -> u32 {
+    let setting = description.setting_for(description.recall_target);
+    setting.map_or(DEFAULT_BEAM, |setting| setting.beam)
 }

@@ -23,9 +23,11 @@ pub(super) struct Graph<'a> {
 
 /// What a walk took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Effort {
+pub(super) struct Spent {
     pub(super) hops: u32,
     pub(super) distances: u64,
+    /// Links read, whether they lead to a row or fill up a list.
+    pub(super) links: u64,
 }
 
 /// One upper layer.
@@ -37,9 +39,8 @@ pub(super) struct Layer<'a> {
 
 impl<'a> Graph<'a> {
     /// The nearest `beam` nodes that a walk at level 0 finds, into the scratch's pool.
-    pub(super) fn walk(&self, space: &Space<'_>, beam: usize, scratch: &mut Scratch) -> Effort {
-        let (start, distances) = self.descend(space, scratch);
-        let mut effort = Effort { hops: 0, distances };
+    pub(super) fn walk(&self, space: &Space<'_>, beam: usize, scratch: &mut Scratch) -> Spent {
+        let (start, mut spent) = self.descend(space, scratch);
         let Scratch {
             query,
             batch,
@@ -53,16 +54,17 @@ impl<'a> Graph<'a> {
         batch.ids.clear();
         batch.ids.extend(visited.insert(start).then_some(start));
         loop {
-            effort.distances += batch.ids.len() as u64;
+            spent.distances += batch.ids.len() as u64;
             for (node, distance) in batch.score(space, query) {
                 if pool.insert(node, distance) {
                     prefetch(self.links_of(node));
                 }
             }
             let Some(node) = pool.expand_next() else {
-                return effort;
+                return spent;
             };
-            effort.hops += 1;
+            spent.hops += 1;
+            spent.links += 2 * self.m as u64;
             batch.ids.clear();
             batch
                 .ids
@@ -80,9 +82,8 @@ impl<'a> Graph<'a> {
         filter: &RowSet,
         budget: u64,
         scratch: &mut Scratch,
-    ) -> Result<Effort, Effort> {
-        let (start, distances) = self.descend(space, scratch);
-        let mut effort = Effort { hops: 0, distances };
+    ) -> Result<Spent, Spent> {
+        let (start, mut spent) = self.descend(space, scratch);
         let Scratch {
             query,
             batch,
@@ -98,7 +99,7 @@ impl<'a> Graph<'a> {
         batch.ids.clear();
         batch.ids.extend(visited.insert(start).then_some(start));
         loop {
-            effort.distances += batch.ids.len() as u64;
+            spent.distances += batch.ids.len() as u64;
             for (node, distance) in batch.score(space, query) {
                 let neighbor = Neighbor {
                     row: RowId(node),
@@ -114,12 +115,13 @@ impl<'a> Graph<'a> {
             }
             let open = frontier.pop().filter(|Reverse(nearest)| top.reaches(*nearest));
             let Some(Reverse(nearest)) = open else {
-                return Ok(effort);
+                return Ok(spent);
             };
-            if effort.distances > budget {
-                return Err(effort);
+            if spent.distances > budget {
+                return Err(spent);
             }
-            effort.hops += 1;
+            spent.hops += 1;
+            spent.links += 2 * self.m as u64;
             batch.ids.clear();
             batch.ids.extend(
                 self.targets(nearest.row.0, space.len())
@@ -170,16 +172,17 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Greedy steps through the upper layers; gives the row to start from at level 0, and the distances computed.
-    fn descend(&self, space: &Space<'_>, scratch: &mut Scratch) -> (u32, u64) {
-        let mut distances = 0;
+    /// Greedy steps through the upper layers; gives the row to start from at level 0, and what it took.
+    fn descend(&self, space: &Space<'_>, scratch: &mut Scratch) -> (u32, Spent) {
+        let mut spent = Spent::default();
         let mut place = None;
         for layer in self.upper() {
             let (nearest, computed) = layer.nearest(space, place.unwrap_or(0), self.m, scratch);
-            distances += computed;
+            spent.distances += computed;
+            spent.links += computed;
             place = layer.down.get(nearest).map(|&down| down as usize);
         }
-        (place.map_or(self.entry, |row| row as u32), distances)
+        (place.map_or(self.entry, |row| row as u32), spent)
     }
 }
 

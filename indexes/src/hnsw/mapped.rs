@@ -1,16 +1,17 @@
 //! The opened file.
 
-use super::graph::{Effort, Graph};
+use super::graph::{Graph, Spent};
 use crate::description::Description;
 use crate::error::IndexError;
 use crate::file::{Mapped, MappedFile, tag};
 use crate::flat::StoredVectors;
-use crate::index::{Index, describe};
+use crate::index::{Index, describe, search_each};
 use crate::kernel::Kernels;
 use crate::prepare::NO_ROW;
 use crate::row::{Neighbor, RowId};
 use crate::row_set::RowSet;
-use crate::search::{Plan, Report, Request, Scratch, Space, choose_plan};
+use crate::search::{Answer, Plan, Report, Request, Scratch, Space, choose_plan, scan_batch};
+use crate::vectors::VectorsView;
 
 /// A mapped graph index.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl HnswIndex {
 
     fn walk(&self, k: usize, beam: usize, scratch: &mut Scratch) -> Report {
         let graph = self.graph();
-        let Effort { hops, distances } = graph.walk(&self.space(), beam, scratch);
+        let spent = graph.walk(&self.space(), beam, scratch);
         let Scratch { pool, neighbors, .. } = scratch;
         for (node, distance) in pool.iter() {
             if neighbors.len() >= k {
@@ -87,13 +88,7 @@ impl HnswIndex {
             );
         }
         neighbors.sort_unstable();
-        Report {
-            plan: Plan::Graph,
-            beam,
-            hops,
-            distances,
-            partial: false,
-        }
+        self.report(Plan::Graph, beam, spent)
     }
 
     /// Walks with a filter; falls back to the scan when the walk costs more, or finds less than there is.
@@ -106,19 +101,13 @@ impl HnswIndex {
             pool: _,
             ..
         } = scratch;
-        let Ok(Effort { hops, distances }) = walked else {
-            let spent = walked.unwrap_or_else(|spent| spent);
-            return self.scan(k, Some(filter), spent, scratch);
+        let spent = match walked {
+            Ok(spent) => spent,
+            Err(spent) => return self.scan(k, Some(filter), spent, scratch),
         };
         top.drain_into(neighbors);
         self.expand_groups(&graph, k, filter, neighbors);
-        Report {
-            plan: Plan::FilteredGraph,
-            beam,
-            hops,
-            distances,
-            partial: false,
-        }
+        self.report(Plan::FilteredGraph, beam, spent)
     }
 
     /// Replaces each node by the admitted rows with its vector, at most `k` in all.
@@ -137,15 +126,33 @@ impl HnswIndex {
         neighbors.truncate(k);
     }
 
-    fn scan(&self, k: usize, filter: Option<&RowSet>, spent: Effort, scratch: &mut Scratch) -> Report {
+    fn scan(&self, k: usize, filter: Option<&RowSet>, spent: Spent, scratch: &mut Scratch) -> Report {
         let distances = spent.distances + scratch.scan(&self.space(), k, filter);
+        self.report(Plan::Exact, 0, Spent { distances, ..spent })
+    }
+
+    fn report(&self, plan: Plan, beam: usize, spent: Spent) -> Report {
         Report {
-            plan: Plan::Exact,
-            beam: 0,
+            plan,
+            beam,
             hops: spent.hops,
-            distances,
+            distances: spent.distances,
+            bytes: spent.distances * self.space().row_bytes() + 4 * spent.links,
             partial: false,
         }
+    }
+
+    /// How a request is answered at first: the plan, the beam, and the filter unless it admits every row.
+    fn plan<'a>(&self, request: &Request<'a>) -> (Plan, usize, Option<&'a RowSet>) {
+        let rows = self.description.rows;
+        let filter = request.filter.filter(|filter| filter.count() < rows);
+        let Some(beam) = self.description.beam_for(request.effort) else {
+            return (Plan::Exact, 0, filter);
+        };
+        let beam = beam.max(request.k.min(rows)).clamp(1, rows.max(1));
+        let matches = filter.map_or(rows, RowSet::count);
+        let links = 2 * self.description.m as usize;
+        (choose_plan(matches, rows, beam, links), beam, filter)
     }
 
     /// Checks what the checksums cannot: finite rows, links that lead to rows and layers.
@@ -241,31 +248,40 @@ impl Index for HnswIndex {
         scratch: &mut Scratch,
     ) -> Result<Report, IndexError> {
         scratch.admit(&self.description, query, request)?;
-        let rows = self.description.rows;
-        let k = request.k.min(rows);
-        let beam = request
-            .beam
-            .unwrap_or(self.description.beam as usize)
-            .max(k)
-            .clamp(1, rows.max(1));
-        let filter = request.filter.filter(|filter| filter.count() < rows);
-        let matches = filter.map_or(rows, RowSet::count);
-        let plan = match request.exact {
-            true => Plan::Exact,
-            false => choose_plan(matches, rows, beam, 2 * self.description.m as usize),
-        };
+        let k = request.k.min(self.description.rows);
+        let (plan, beam, filter) = self.plan(request);
+        let matches = filter.map_or(self.description.rows, RowSet::count);
         let report = match (plan, filter) {
-            (Plan::Exact, _) => self.scan(k, filter, Effort::default(), scratch),
+            (Plan::Exact, _) => self.scan(k, filter, Spent::default(), scratch),
             (_, None) => self.walk(k, beam, scratch),
             (_, Some(filter)) => self.walk_filtered(k, beam, filter, scratch),
         };
         if scratch.neighbors.len() >= k.min(matches) {
             return Ok(report);
         }
-        let spent = Effort {
-            hops: report.hops,
-            distances: report.distances,
-        };
-        Ok(self.scan(k, filter, spent, scratch))
+        let Report {
+            hops,
+            distances,
+            bytes,
+            ..
+        } = report;
+        let scanned = self.scan(k, filter, Spent::default(), scratch);
+        Ok(Report {
+            hops,
+            distances: distances + scanned.distances,
+            bytes: bytes + scanned.bytes,
+            ..scanned
+        })
+    }
+
+    fn search_batch(
+        &self,
+        queries: VectorsView<'_>,
+        request: &Request<'_>,
+    ) -> Result<Vec<Answer>, IndexError> {
+        match self.plan(request) {
+            (Plan::Exact, ..) => scan_batch(&self.space(), &self.description, queries, request),
+            _ => search_each(self, queries, request),
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn write(
     description.m = settings.m as u32;
     description.ef_construction = settings.ef_construction as u32;
     description.recall_target = settings.recall_target;
-    description.beam = choose_beam(&description.calibration, settings);
+    description.beam = choose_beam(description);
     description.duplicates = (rows.as_rows().len() - groups.first.len()) as u32;
     description.layers.clone_from(&frozen.counts);
     description.entry = frozen.entry;

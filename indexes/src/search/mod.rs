@@ -1,5 +1,7 @@
 //! What is asked, how it is answered, and the memory that answering reuses.
 
+mod batch;
+mod effort;
 mod exact;
 mod plan;
 mod pool;
@@ -10,6 +12,8 @@ mod visited;
 
 use serde::Serialize;
 
+pub(crate) use batch::{nearest, scan_batch};
+pub use effort::Effort;
 pub(crate) use exact::{Batch, scan};
 pub(crate) use plan::choose_plan;
 pub(crate) use pool::Pool;
@@ -18,6 +22,7 @@ pub(crate) use space::Space;
 pub(crate) use top::Top;
 pub(crate) use visited::Visited;
 
+use crate::row::Neighbor;
 use crate::row_set::RowSet;
 
 /// One question to an index.
@@ -25,21 +30,18 @@ use crate::row_set::RowSet;
 pub struct Request<'a> {
     /// How many rows to find. More than there are is fine, and so is 0.
     pub k: usize,
-    /// Candidates kept during the walk; `None` is the beam chosen at build. Never below `k`.
-    pub beam: Option<usize>,
+    /// How hard to look.
+    pub effort: Effort,
     /// Only these rows may be found.
     pub filter: Option<&'a RowSet>,
-    /// Compare with every admissible row.
-    pub exact: bool,
 }
 
 impl Default for Request<'_> {
     fn default() -> Self {
         Self {
             k: 10,
-            beam: None,
+            effort: Effort::Default,
             filter: None,
-            exact: false,
         }
     }
 }
@@ -79,6 +81,31 @@ pub struct Report {
     pub hops: u32,
     /// Distances computed.
     pub distances: u64,
+    /// Bytes of codes, rows and links read.
+    pub bytes: u64,
     /// Whether a limit cut the search short, so that rows may be missing. No kind does so yet.
     pub partial: bool,
+}
+
+impl Report {
+    /// That of a scan over full rows.
+    pub(crate) fn of_scan(distances: u64, space: &Space<'_>) -> Self {
+        Self {
+            plan: Plan::Exact,
+            beam: 0,
+            hops: 0,
+            distances,
+            bytes: distances * space.row_bytes(),
+            partial: false,
+        }
+    }
+}
+
+/// The answer to one query of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The rows found, best first.
+    pub neighbors: Vec<Neighbor>,
+    /// What answering took.
+    pub report: Report,
 }

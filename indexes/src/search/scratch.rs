@@ -47,20 +47,7 @@ impl Scratch {
         request: &Request<'_>,
     ) -> Result<(), IndexError> {
         self.neighbors.clear();
-        let expected = description.dimension;
-        if query.len() != expected {
-            return Err(IndexError::Dimension {
-                field: "query",
-                found: query.len(),
-                expected,
-            });
-        }
-        if let Some(filter) = request.filter.filter(|filter| filter.len() != description.rows) {
-            return Err(IndexError::FilterLength {
-                found: filter.len(),
-                expected: description.rows,
-            });
-        }
+        description.check_query("query", query.len(), request)?;
         self.set_query(query, description.metric)
     }
 

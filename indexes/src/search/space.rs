@@ -21,6 +21,11 @@ impl Space<'_> {
         }
     }
 
+    /// Bytes that one distance reads.
+    pub(crate) fn row_bytes(&self) -> u64 {
+        self.rows.get(0).map_or(0, |row| size_of_val(row) as u64)
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()

@@ -21,11 +21,11 @@ impl Top {
         }
     }
 
-    /// Moves the rows out, best first.
-    pub(crate) fn rows(&mut self) -> Vec<u32> {
+    /// Moves the neighbors out, best first.
+    pub(crate) fn neighbors(&mut self) -> Vec<Neighbor> {
         let mut neighbors = Vec::new();
         self.drain_into(&mut neighbors);
-        neighbors.iter().map(|neighbor| neighbor.row.0).collect()
+        neighbors
     }
 
     /// Empties it.
@@ -59,7 +59,7 @@ impl Top {
         self.heap.peek().copied().filter(|_| self.heap.len() >= self.k)
     }
 
-    /// Moves the neighbors out, best first.
+    /// As [`Self::neighbors`], into memory that is there already.
     pub(crate) fn drain_into(&mut self, out: &mut Vec<Neighbor>) {
         out.clear();
         out.extend(self.heap.drain());

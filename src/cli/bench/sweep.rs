@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alike_indexes::recall::recall;
-use alike_indexes::{Index, Plan, Request, Scratch};
+use alike_indexes::{Effort, Index, Plan, Request, Scratch};
 use anyhow::Context;
 
 use super::input::Vectors;
@@ -109,9 +109,8 @@ fn share(
 ) -> anyhow::Result<Share> {
     let request = Request {
         k: sweep.k,
-        beam: sweep.beam,
+        effort: sweep.beam.map_or(Effort::Default, Effort::Beam),
         filter: None,
-        exact: false,
     };
     let mut share = Share::default();
     let mut found = Vec::with_capacity(sweep.k);
