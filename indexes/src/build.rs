@@ -207,5 +207,8 @@ fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
         calibration: Vec::new(),
         layers: Vec::new(),
         entry: 0,
+        code_bits: 0,
+        code_error: 0.0,
+        entries: 0,
     }
 }

@@ -9,13 +9,18 @@ use crate::metric::Metric;
 use crate::search::{Effort, Request};
 use crate::vectors::{MAX_DIMENSION, MAX_ROWS, VectorsView, stride_of};
 
-/// Recall@10 of held-out rows at one beam.
+/// Recall@10 and cost at one setting, measured on held-out rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BeamRecall {
-    /// Candidates kept during the walk.
+    /// Candidates kept during the walk, at most.
     pub beam: u32,
     /// Share of the true ten nearest rows that were found, 0 to 1.
     pub recall: f32,
+    /// How much farther than the k-th nearest a candidate may be to be followed, in distance (minus the score); `None`
+    /// where only the beam limits a walk.
+    pub slack: Option<f32>,
+    /// Distances computed per query, on average; 0 where that was not counted.
+    pub distances: f32,
 }
 
 /// What an index file says about itself. Written by the build, checked against its checksum when the file is opened.
@@ -47,6 +52,12 @@ pub struct Description {
     pub(crate) layers: Vec<u32>,
     /// Row where a walk at level 0 starts if there are no upper layers.
     pub(crate) entry: u32,
+    /// Kind graph: bits per dimension of the codes that a walk compares, 4 or 8; otherwise 0.
+    pub code_bits: u32,
+    /// Kind graph: root mean square error of a distance estimated from codes, per unit of the query's length.
+    pub code_error: f32,
+    /// Kind graph: number of rows where walks start.
+    pub(crate) entries: u32,
 }
 
 /// The most layers that a file may have, and the most beams.
@@ -62,23 +73,22 @@ impl Description {
     /// Recall measured at the default beam, if any was.
     #[must_use]
     pub fn recall(&self) -> Option<f32> {
-        self.calibration
-            .iter()
-            .find(|entry| entry.beam == self.beam)
-            .map(|entry| entry.recall)
+        let setting = self.setting_for(self.recall_target)?;
+        (setting.beam == self.beam).then_some(setting.recall)
     }
 
     /// The cheapest measured setting whose recall reaches `recall`, else the one that found most; `None` where nothing
     /// was measured.
     #[must_use]
     pub fn setting_for(&self, recall: f32) -> Option<BeamRecall> {
-        let reached = |entry: &&BeamRecall| entry.recall >= recall;
+        let reached = self.calibration.iter().filter(|entry| entry.recall >= recall);
+        let cheapest = reached.min_by(|a, b| a.distances.total_cmp(&b.distances));
         // `max_by` gives the last of equals; the first one is the cheapest.
         let most = || {
             let settings = self.calibration.iter().rev();
             settings.max_by(|a, b| a.recall.total_cmp(&b.recall))
         };
-        self.calibration.iter().find(reached).or_else(most).copied()
+        cheapest.or_else(most).copied()
     }
 
     /// How many candidates a walk keeps for this effort; `None` asks for an exact answer.
@@ -143,12 +153,18 @@ impl Description {
             self.entry,
             self.layers.len() as u32,
             self.calibration.len() as u32,
+            self.code_bits,
+            self.code_error.to_bits(),
+            self.entries,
         ];
         let layers = self.layers.iter().copied();
         let calibration = self
             .calibration
             .iter()
-            .flat_map(|entry| [entry.beam, entry.recall.to_bits()]);
+            .flat_map(|entry| {
+                let slack = entry.slack.unwrap_or(f32::INFINITY);
+                [entry.beam, entry.recall.to_bits(), slack.to_bits(), entry.distances.to_bits()]
+            });
         words
             .into_iter()
             .chain(layers)
@@ -171,18 +187,26 @@ impl Description {
             m: words.next("m", 1 << 16)?,
             ef_construction: words.next("ef_construction", u32::MAX)?,
             beam: words.next("beam", u32::MAX)?,
-            recall_target: f32::from_bits(words.next("recall target", u32::MAX)?),
+            recall_target: words.number("recall target")?,
             held_out: words.next("held-out rows", rows as u32)?,
             duplicates: words.next("duplicates", rows as u32)?,
             entry: words.next("entry", (rows as u32).saturating_sub(1))?,
             layers: Vec::new(),
             calibration: Vec::new(),
+            code_bits: 0,
+            code_error: 0.0,
+            entries: 0,
         };
         if dimension == 0 {
             return Err(words.wrong("dimension", 0, "at least 1"));
         }
         let layers = words.next("layer count", MAX_LAYERS as u32)?;
         let beams = words.next("beam count", MAX_BEAMS as u32)?;
+        if file.version() > 1 {
+            description.code_bits = words.next("code bits", 8)?;
+            description.code_error = words.number("code error")?;
+            description.entries = words.next("entry count", rows as u32)?;
+        }
         description.layers = (0..layers)
             .map(|_| words.next("layer", rows as u32))
             .collect::<Result<_, _>>()?;
@@ -217,11 +241,27 @@ impl Words<'_> {
         }
     }
 
+    fn number(&mut self, field: &str) -> Result<f32, IndexError> {
+        self.next(field, u32::MAX).map(f32::from_bits)
+    }
+
     fn beam(&mut self) -> Result<BeamRecall, IndexError> {
         let beam = self.next("beam", u32::MAX)?;
+        let recall = self.number("recall")?;
+        if self.file.version() == 1 {
+            return Ok(BeamRecall {
+                beam,
+                recall,
+                slack: None,
+                distances: 0.0,
+            });
+        }
+        let slack = self.number("slack")?;
         Ok(BeamRecall {
             beam,
-            recall: f32::from_bits(self.next("recall", u32::MAX)?),
+            recall,
+            slack: slack.is_finite().then_some(slack),
+            distances: self.number("distances")?,
         })
     }
 

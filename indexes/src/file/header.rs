@@ -6,8 +6,8 @@ use crate::error::IndexError;
 
 /// First bytes of every index file. The byte above 0x7f and the line ends reveal a transfer in text mode.
 pub(super) const MAGIC: [u8; 8] = *b"\x8bALIKE\r\n";
-/// Version of the format that this program writes and reads.
-pub(super) const VERSION: u32 = 1;
+/// Version of the format that this program writes; it reads all up to it.
+pub(super) const VERSION: u32 = 2;
 /// Bytes before the section table.
 pub(super) const HEADER_BYTES: usize = 64;
 /// Bytes per entry of the section table.
@@ -32,6 +32,20 @@ pub(crate) mod tag {
     pub(crate) const LAYERS: u32 = 4;
     /// Next row with the same vector.
     pub(crate) const DUPLICATES: u32 = 5;
+    /// Codes of a graph's rows.
+    pub(crate) const CODES: u32 = 6;
+    /// What one unit of a code stands for, per row.
+    pub(crate) const SCALES: u32 = 7;
+    /// Squared length of each centered row.
+    pub(crate) const LENGTHS: u32 = 8;
+    /// What is taken off every row before it is coded.
+    pub(crate) const MEAN: u32 = 9;
+    /// Signs of the rotation.
+    pub(crate) const SIGNS: u32 = 10;
+    /// Rows where walks start.
+    pub(crate) const ENTRIES: u32 = 11;
+    /// Rows whose vector an earlier row has, with that row.
+    pub(crate) const FOLLOWERS: u32 = 12;
 }
 
 /// 16 bytes of BLAKE3.
@@ -64,6 +78,13 @@ impl Section {
             tag::LINKS => "section links".to_owned(),
             tag::LAYERS => "section layers".to_owned(),
             tag::DUPLICATES => "section duplicates".to_owned(),
+            tag::CODES => "section codes".to_owned(),
+            tag::SCALES => "section scales".to_owned(),
+            tag::LENGTHS => "section lengths".to_owned(),
+            tag::MEAN => "section mean".to_owned(),
+            tag::SIGNS => "section signs".to_owned(),
+            tag::ENTRIES => "section entries".to_owned(),
+            tag::FOLLOWERS => "section followers".to_owned(),
             other => format!("section {other}"),
         }
     }
@@ -122,9 +143,15 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
         .map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
-/// Reads and checks header and table: magic, version, length, checksum, places of the sections. Gives the kind code and
-/// the sections.
-pub(super) fn decode(path: &Path, file: &[u8]) -> Result<(u32, Vec<Section>), IndexError> {
+/// What the first bytes of a file say.
+pub(super) struct Header {
+    pub(super) version: u32,
+    pub(super) kind: u32,
+    pub(super) sections: Vec<Section>,
+}
+
+/// Reads and checks header and table: magic, version, length, checksum, places of the sections.
+pub(super) fn decode(path: &Path, file: &[u8]) -> Result<Header, IndexError> {
     check_start(path, file)?;
     let count = u32_at(file, 16) as usize;
     let end = HEADER_BYTES + count.min(MAX_SECTIONS) * ENTRY_BYTES;
@@ -146,7 +173,11 @@ pub(super) fn decode(path: &Path, file: &[u8]) -> Result<(u32, Vec<Section>), In
         .map(decode_entry)
         .collect();
     check_places(path, end as u64, file_len, &sections)?;
-    Ok((u32_at(file, 12), sections))
+    Ok(Header {
+        version: u32_at(file, 8),
+        kind: u32_at(file, 12),
+        sections,
+    })
 }
 
 fn check_start(path: &Path, file: &[u8]) -> Result<(), IndexError> {
@@ -171,7 +202,7 @@ fn check_start(path: &Path, file: &[u8]) -> Result<(), IndexError> {
         ));
     }
     let version = u32_at(file, 8);
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(IndexError::Version {
             path: path.to_owned(),
             found: version,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::header::{self, Section};
+use super::header::{self, Header, Section};
 use crate::error::IndexError;
 
 /// Types whose every bit pattern is a value and that have no padding.
@@ -20,6 +20,8 @@ use crate::error::IndexError;
 /// # Safety
 /// Only for plain numbers.
 pub(crate) unsafe trait Number: Copy {}
+// SAFETY: every bit pattern is a u8, and it has no padding.
+unsafe impl Number for u8 {}
 // SAFETY: every bit pattern is a u32, and it has no padding.
 unsafe impl Number for u32 {}
 // SAFETY: every bit pattern is an f32, and it has no padding.
@@ -36,8 +38,7 @@ pub(super) fn bytes_of<T: Number>(values: &[T]) -> &[u8] {
 pub(crate) struct MappedFile {
     path: PathBuf,
     map: Arc<Mmap>,
-    kind: u32,
-    sections: Vec<Section>,
+    header: Header,
 }
 
 impl MappedFile {
@@ -62,18 +63,22 @@ impl MappedFile {
         // as they are for the life of the map; all offsets into it are checked against its length.
         let map = unsafe { Mmap::map(&file) }.map_err(IndexError::io(path, "map"))?;
         advise(&map);
-        let (kind, sections) = header::decode(path, &map)?;
+        let header = header::decode(path, &map)?;
         Ok(Self {
             path: path.to_owned(),
             map: Arc::new(map),
-            kind,
-            sections,
+            header,
         })
     }
 
     /// The number of the kind of index it holds.
     pub(crate) fn kind(&self) -> u32 {
-        self.kind
+        self.header.kind
+    }
+
+    /// The version of the format it is written in.
+    pub(crate) fn version(&self) -> u32 {
+        self.header.version
     }
 
     /// Length in bytes.
@@ -83,7 +88,7 @@ impl MappedFile {
 
     /// Whether there is a section with this tag.
     pub(crate) fn has(&self, tag: u32) -> bool {
-        self.sections.iter().any(|section| section.tag == tag)
+        self.header.sections.iter().any(|section| section.tag == tag)
     }
 
     /// The bytes of a section whose checksum holds. For small sections: it reads all of it.
@@ -116,8 +121,8 @@ impl MappedFile {
 
     /// Reads every byte: the checksum of each section, and zeros between them.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        let mut end = header::HEADER_BYTES + self.sections.len() * header::ENTRY_BYTES;
-        for section in &self.sections {
+        let mut end = header::HEADER_BYTES + self.header.sections.len() * header::ENTRY_BYTES;
+        for section in &self.header.sections {
             self.check_gap(end, section.offset as usize)?;
             self.check(section)?;
             end = section.end() as usize;
@@ -136,7 +141,7 @@ impl MappedFile {
     }
 
     fn section(&self, tag: u32) -> Result<&Section, IndexError> {
-        let found = self.sections.iter().find(|section| section.tag == tag);
+        let found = self.header.sections.iter().find(|section| section.tag == tag);
         found.ok_or_else(|| self.damaged("section table", format!("no section {tag}"), "one"))
     }
 

@@ -18,7 +18,7 @@ const K: usize = 10;
 /// Beam of an index with too few rows to measure anything.
 const DEFAULT_BEAM: u32 = 64;
 
-/// Recall@10 of the rows `held_out` against all rows of `inserted`, per beam.
+/// Recall@10 and mean number of distances of the rows `held_out` against all rows of `inserted`, per beam.
 pub(super) fn calibrate(
     space: &Space<'_>,
     graph: &Graph<'_>,
@@ -46,9 +46,14 @@ pub(super) fn calibrate(
     let truth = recall::exact_rows(space, &queries, K, Some(&admitted));
     report(1);
     let measure = |(step, beam): (usize, u32)| {
-        let recall = measure(space, graph, &queries, &truth, beam)?;
+        let (recall, distances) = measure(space, graph, &queries, &truth, beam)?;
         report(step + 2);
-        Ok(BeamRecall { beam, recall })
+        Ok(BeamRecall {
+            beam,
+            recall,
+            slack: None,
+            distances,
+        })
     };
     BEAMS.into_iter().enumerate().map(measure).collect()
 }
@@ -59,19 +64,20 @@ fn measure(
     queries: &[&[f32]],
     truth: &[Vec<u32>],
     beam: u32,
-) -> Result<f32, IndexError> {
+) -> Result<(f32, f32), IndexError> {
     let recall_of = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
         scratch.set_query(query, space.metric)?;
-        graph.walk(space, beam as usize, scratch);
+        let spent = graph.walk(space, beam as usize, scratch);
         let found: Vec<u32> = scratch.pool.iter().map(|(row, _)| row).take(K).collect();
-        Ok(recall::recall(&found, truth))
+        Ok((recall::recall(&found, truth), spent.distances as f64))
     };
-    let recalls: Vec<f64> = queries
+    let measured: Vec<(f64, f64)> = queries
         .par_iter()
         .zip(truth)
         .map_init(Scratch::new, recall_of)
         .collect::<Result<_, IndexError>>()?;
-    Ok((recalls.iter().sum::<f64>() / recalls.len().max(1) as f64) as f32)
+    let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
+    Ok((mean(|one| one.0) as f32, mean(|one| one.1) as f32))
 }
 
 /// The default beam: the smallest that reaches the target; the best there is if none does.

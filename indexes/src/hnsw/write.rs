@@ -11,6 +11,7 @@ use crate::error::IndexError;
 use crate::file::{FileWriter, tag};
 use crate::kernel::Kernels;
 use crate::prepare::Groups;
+use crate::random::SplitMix;
 use crate::search::Space;
 use crate::vectors::AlignedRows;
 
@@ -72,7 +73,7 @@ fn grow(
         kernels: Kernels::detect()?,
     };
     let mut order = groups.first.clone();
-    shuffle(&mut order, settings.seed);
+    SplitMix(settings.seed).shuffle(&mut order);
     let (held_out, kept) = order.split_at(settings.held_out.min(order.len() / 10));
     let total = order.len() as u64;
     let inserted = |done: usize| {
@@ -97,38 +98,4 @@ fn grow(
         builder.insert(held_out, inserted);
     }
     Ok(freeze(&builder, &order))
-}
-
-/// A seeded Fisher–Yates shuffle (splitmix64), so that neither the order of a catalog nor chance decides what is held
-/// out.
-fn shuffle(values: &mut [u32], seed: u64) {
-    let mut state = seed;
-    let mut random = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    };
-    for last in (1..values.len()).rev() {
-        values.swap(last, (random() % (last as u64 + 1)) as usize);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shuffle_is_a_permutation_that_its_seed_decides() {
-        let shuffled = |seed| {
-            let mut values: Vec<u32> = (0..100).collect();
-            shuffle(&mut values, seed);
-            values
-        };
-        let mut sorted = shuffled(1);
-        assert_eq!(shuffled(1), sorted);
-        assert_ne!(shuffled(2), sorted);
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..100).collect::<Vec<u32>>());
-    }
 }

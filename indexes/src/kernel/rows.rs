@@ -28,6 +28,12 @@ impl<'a, T> Rows<'a, T> {
         self.values
     }
 
+    /// Values per row.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,74 +1,123 @@
 //! The candidates of a walk: a short sorted array, nearest first.
 
-/// Marks a candidate whose links were followed. Row numbers have 31 bits.
-const EXPANDED: u32 = 1 << 31;
+/// Marks a candidate whose links were followed.
+const EXPANDED: u64 = 1;
 
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    distance: f32,
-    node: u32,
-}
-
-/// The nearest nodes seen so far, at most `capacity` of them, and which of them are still to be expanded. For the
-/// beams in use, binary insertion into one sorted array beats a pair of heaps.
+/// The nearest nodes seen so far and which of them are still to be expanded: at most `capacity` of them, and none much
+/// farther than the `k`-th. For the beams in use, binary insertion into one sorted array beats a pair of heaps.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    candidates: Vec<Candidate>,
+    /// Ordered distance (32 bits), node (31 bits), expanded (1 bit): one comparison sorts by distance, then node.
+    entries: Vec<u64>,
     capacity: usize,
+    k: usize,
+    slack: f32,
+    /// Whatever is not nearer than this is of no use.
+    bound: f32,
     /// No candidate before this one is unexpanded.
     cursor: usize,
 }
 
 impl Pool {
-    /// Empties the pool.
+    /// Empties the pool, which then keeps `capacity` candidates.
     pub(crate) fn reset(&mut self, capacity: usize) {
-        self.candidates.clear();
-        self.candidates.reserve(capacity + 1);
+        self.reset_within(capacity, 1, f32::INFINITY);
+    }
+
+    /// Empties the pool, which then keeps `capacity` candidates, and only those at most `slack` farther than the `k`-th
+    /// nearest: what lies beyond is not worth following (adaptive beam search, arXiv 2505.15636).
+    pub(crate) fn reset_within(&mut self, capacity: usize, k: usize, slack: f32) {
+        self.entries.clear();
+        self.entries.reserve(capacity + 1);
         self.capacity = capacity.max(1);
+        self.k = k.max(1);
+        self.slack = slack;
+        self.bound = f32::INFINITY;
         self.cursor = 0;
     }
 
     /// Takes a node in if it is near enough; says whether it was.
     #[inline]
     pub(crate) fn insert(&mut self, node: u32, distance: f32) -> bool {
-        if self.candidates.len() >= self.capacity {
-            let nearer = self
-                .candidates
-                .last()
-                .is_some_and(|last| distance < last.distance);
-            if !nearer {
-                return false;
-            }
-            self.candidates.pop();
+        if distance >= self.bound {
+            return false;
         }
-        let place = self
-            .candidates
-            .partition_point(|candidate| candidate.distance <= distance);
-        self.candidates.insert(place, Candidate { distance, node });
+        if self.entries.len() >= self.capacity {
+            self.entries.pop();
+        }
+        let entry = pack(node, distance);
+        let place = self.entries.partition_point(|&other| other < entry);
+        self.entries.insert(place, entry);
         self.cursor = self.cursor.min(place);
+        self.tighten();
         true
+    }
+
+    /// Sets the bound after an insertion and drops what it leaves outside.
+    #[inline]
+    fn tighten(&mut self) {
+        if let Some(&kth) = self.entries.get(self.k - 1) {
+            self.bound = distance_of(kth) + self.slack;
+            let outside = |&entry: &u64| distance_of(entry) > self.bound;
+            while self.entries.last().is_some_and(outside) {
+                self.entries.pop();
+            }
+        }
+        if self.entries.len() >= self.capacity
+            && let Some(&last) = self.entries.last()
+        {
+            self.bound = self.bound.min(distance_of(last));
+        }
     }
 
     /// The nearest node that is not expanded yet; it then is.
     #[inline]
     pub(crate) fn expand_next(&mut self) -> Option<u32> {
-        while let Some(candidate) = self.candidates.get_mut(self.cursor) {
+        while let Some(entry) = self.entries.get_mut(self.cursor) {
             self.cursor += 1;
-            if candidate.node & EXPANDED == 0 {
-                let node = candidate.node;
-                candidate.node |= EXPANDED;
-                return Some(node);
+            if *entry & EXPANDED == 0 {
+                *entry |= EXPANDED;
+                return Some(node_of(*entry));
             }
         }
         None
     }
 
+    /// The node that is expanded next if nothing nearer comes.
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<u32> {
+        let rest = self.entries.get(self.cursor..)?;
+        rest.iter().find(|&&entry| entry & EXPANDED == 0).map(|&entry| node_of(entry))
+    }
+
     /// Nodes and distances, nearest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.candidates
-            .iter()
-            .map(|candidate| (candidate.node & !EXPANDED, candidate.distance))
+        self.entries.iter().map(|&entry| (node_of(entry), distance_of(entry)))
     }
+
+    /// How many candidates it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// Bits that order as the distances do.
+#[inline]
+fn pack(node: u32, distance: f32) -> u64 {
+    let bits = distance.to_bits();
+    let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    u64::from(ordered) << 32 | u64::from(node) << 1
+}
+
+#[inline]
+fn node_of(entry: u64) -> u32 {
+    (entry as u32) >> 1
+}
+
+#[inline]
+fn distance_of(entry: u64) -> f32 {
+    let ordered = (entry >> 32) as u32;
+    f32::from_bits(if ordered >> 31 == 1 { ordered & !(1 << 31) } else { !ordered })
 }
 
 #[cfg(test)]
@@ -79,19 +128,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keeps_the_nearest_and_expands_each_once(distances in proptest::collection::vec(0_u8..50, 0..100), capacity in 1_usize..20) {
+        fn keeps_the_nearest_and_expands_each_once(
+            distances in proptest::collection::vec(-25_i8..25, 0..100),
+            capacity in 1_usize..20,
+            k in 1_usize..8,
+            slack in proptest::option::of(0_u8..30),
+        ) {
+            let slack = slack.map_or(f32::INFINITY, f32::from);
             let mut pool = Pool::default();
-            pool.reset(capacity);
+            pool.reset_within(capacity, k, slack);
             for (node, &distance) in (0_u32..).zip(&distances) {
                 pool.insert(node, f32::from(distance));
             }
-            let mut expected: Vec<(u8, u32)> = distances.iter().copied().zip(0..).collect();
+            let mut expected: Vec<(i8, u32)> = distances.iter().copied().zip(0..).collect();
             expected.sort_unstable();
+            let bound = expected.get(k - 1).map_or(f32::INFINITY, |kth| f32::from(kth.0) + slack);
             expected.truncate(capacity);
-            let expected: Vec<u32> = expected.into_iter().map(|(_, node)| node).collect();
-            prop_assert_eq!(pool.iter().map(|(node, _)| node).collect::<Vec<_>>(), expected.clone());
+            let within = |entry: &&(i8, u32)| f32::from(entry.0) < bound;
+            let kept: Vec<f32> = pool.iter().map(|(_, distance)| distance).filter(|&distance| distance < bound).collect();
+            prop_assert_eq!(kept, expected.iter().filter(within).map(|entry| f32::from(entry.0)).collect::<Vec<_>>());
+            prop_assert!(pool.iter().all(|(node, distance)| f32::from(distances[node as usize]) == distance && distance <= bound));
+            prop_assert_eq!(pool.peek(), pool.iter().map(|(node, _)| node).next());
+            let all: Vec<u32> = pool.iter().map(|(node, _)| node).collect();
             let expanded: Vec<u32> = std::iter::from_fn(|| pool.expand_next()).collect();
-            prop_assert_eq!(expanded, expected);
+            prop_assert_eq!(expanded, all);
         }
     }
 

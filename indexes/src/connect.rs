@@ -1,0 +1,102 @@
+//! Linking in what a builder cut off.
+//!
+//! A list has room for so many links, so a clump of near-equal vectors can lose its last link from outside. Here every
+//! node is made reachable from the nodes where walks start: a spanning forest of the reachable part is kept, and each
+//! node outside it is linked from the nearest reachable node that has a link to spare, in place of that node's farthest
+//! link outside the forest.
+
+use crate::prepare::NO_ROW;
+
+/// Lists of links of equal width, nearest first, [`NO_ROW`] behind the last.
+pub(crate) struct Lists<'a> {
+    pub(crate) links: &'a mut [u32],
+    pub(crate) width: usize,
+}
+
+impl Lists<'_> {
+    fn len(&self) -> usize {
+        self.links.len() / self.width.max(1)
+    }
+
+    /// Makes every one of `nodes` reachable from `starts`, which are among them; gives the number of links added for it.
+    /// `near` gives nodes near a row, found by walking the links it is shown.
+    pub(crate) fn connect(
+        &mut self,
+        starts: &[u32],
+        nodes: &[u32],
+        mut near: impl FnMut(&[u32], u32) -> Vec<u32>,
+    ) -> usize {
+        let mut forest = Forest {
+            parents: vec![NO_ROW; self.len()],
+            queue: Vec::new(),
+        };
+        for &start in starts {
+            forest.grow(self, start, start);
+        }
+        let mut added = 0;
+        for &row in nodes {
+            if !forest.reaches(row) {
+                let near = near(self.links, row);
+                added += usize::from(self.link_in(&mut forest, row, &near));
+            }
+        }
+        added
+    }
+
+    /// Links `row` from the nearest node of the forest that has room.
+    fn link_in(&mut self, forest: &mut Forest, row: u32, near: &[u32]) -> bool {
+        let places = near.iter().copied().chain(0..self.len() as u32);
+        let mut slots = places
+            .filter(|&node| forest.reaches(node))
+            .filter_map(|node| Some((node, self.spare_slot(forest, node)?)));
+        let Some((parent, slot)) = slots.next() else {
+            return false;
+        };
+        drop(slots);
+        self.links[slot] = row;
+        forest.grow(self, row, parent);
+        true
+    }
+
+    /// The place of a node's first free link, else of its farthest one that the forest does not need.
+    fn spare_slot(&self, forest: &Forest, node: u32) -> Option<usize> {
+        let start = node as usize * self.width;
+        let links = self.links.get(start..start + self.width)?;
+        let free = links.iter().position(|&link| link == NO_ROW);
+        let spare = || {
+            links
+                .iter()
+                .rposition(|&link| forest.parents[link as usize] != node)
+        };
+        free.or_else(spare).map(|slot| start + slot)
+    }
+}
+
+/// The spanning forest: per row the node that reaches it.
+struct Forest {
+    parents: Vec<u32>,
+    queue: Vec<u32>,
+}
+
+impl Forest {
+    fn reaches(&self, row: u32) -> bool {
+        self.parents
+            .get(row as usize)
+            .is_some_and(|&parent| parent != NO_ROW)
+    }
+
+    /// Adds `row` below `parent`, and all that `row` reaches.
+    fn grow(&mut self, lists: &Lists<'_>, row: u32, parent: u32) {
+        self.parents[row as usize] = parent;
+        self.queue.push(row);
+        while let Some(node) = self.queue.pop() {
+            let start = node as usize * lists.width;
+            for &to in &lists.links[start..start + lists.width] {
+                if (to as usize) < self.parents.len() && !self.reaches(to) {
+                    self.parents[to as usize] = node;
+                    self.queue.push(to);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Recall and cost per setting, measured on rows that are not in the graph yet; and how wrong estimates are.
+
+use rayon::prelude::*;
+
+use super::codes::Scores;
+use super::quantizer::{CodedQuery, Quantizer};
+use super::rank::{margin, rank};
+use super::walk::{Graph, Limits};
+use crate::description::BeamRecall;
+use crate::metric::Metric;
+use crate::recall;
+use crate::search::{Scratch, Space};
+
+/// Neighbors that count.
+pub(super) const K: usize = 10;
+/// Beams that are measured alone, for callers that name a beam.
+const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
+/// The beam of settings that a slack limits.
+const WIDEST: u32 = 512;
+/// Slacks that are measured, in typical distances between a first and a tenth neighbor.
+const SLACKS: [f32; 14] = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5];
+/// Nothing wider is measured once recall is this.
+const ENOUGH: f32 = 0.9985;
+/// Rows whose links the error of estimates is measured on, and links of each.
+const ERROR_ROWS: usize = 512;
+const ERROR_LINKS: usize = 8;
+
+/// Held-out queries and their exact neighbors.
+pub(super) struct Trial<'a> {
+    pub(super) space: &'a Space<'a>,
+    pub(super) quantizer: &'a Quantizer,
+    pub(super) queries: Vec<&'a [f32]>,
+    pub(super) truth: Vec<Vec<u32>>,
+}
+
+impl Trial<'_> {
+    /// Measures all settings on a graph; `error` is that of its codes.
+    pub(super) fn measure(&self, graph: &Graph<'_>, error: f32) -> Vec<BeamRecall> {
+        let unit = self.spread();
+        let slacks = SLACKS.iter().map(|slack| (WIDEST, Some(slack * unit)));
+        let slacks = slacks.filter(|_| unit > 0.0);
+        let beams = BEAMS.iter().map(|&beam| (beam, None));
+        let mut points = self.until_enough(graph, error, beams);
+        points.extend(self.until_enough(graph, error, slacks));
+        points
+    }
+
+    /// Measures one setting after the other until one finds all but everything.
+    fn until_enough(
+        &self,
+        graph: &Graph<'_>,
+        error: f32,
+        settings: impl Iterator<Item = (u32, Option<f32>)>,
+    ) -> Vec<BeamRecall> {
+        let mut points: Vec<BeamRecall> = Vec::new();
+        for (beam, slack) in settings {
+            if points.last().is_some_and(|last| last.recall >= ENOUGH) {
+                break;
+            }
+            points.push(self.measure_one(graph, error, beam, slack));
+        }
+        points
+    }
+
+    fn measure_one(&self, graph: &Graph<'_>, error: f32, beam: u32, slack: Option<f32>) -> BeamRecall {
+        let limits = Limits {
+            beam: beam as usize,
+            k: K,
+            slack: slack.unwrap_or(f32::INFINITY),
+        };
+        let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
+            let Scratch { walk, batch, top, .. } = scratch;
+            self.quantizer.code_query(query, &mut walk.query);
+            let spent = graph.walk(&limits, walk);
+            rank(self.space, query, (K, margin(error, walk.query.norm)), walk, batch, top);
+            (recall::recall(&top.rows(), truth), spent.distances as f64)
+        };
+        let pairs = self.queries.par_iter().zip(&self.truth);
+        let measured: Vec<(f64, f64)> = pairs.map_init(Scratch::new, of_query).collect();
+        let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
+        BeamRecall {
+            beam,
+            recall: mean(|one| one.0) as f32,
+            slack,
+            distances: mean(|one| one.1) as f32,
+        }
+    }
+
+    /// The median distance between a query's first and last true neighbor.
+    fn spread(&self) -> f32 {
+        let between = |(query, truth): (&&[f32], &Vec<u32>)| -> Option<f32> {
+            let ends = [*truth.first()?, *truth.last()?];
+            let mut distances = [0.0; 2];
+            self.space.distances(query, &ends, &mut distances);
+            Some(distances[1] - distances[0])
+        };
+        let mut spreads: Vec<f32> = self.queries.iter().zip(&self.truth).filter_map(between).collect();
+        spreads.sort_unstable_by(f32::total_cmp);
+        spreads.get(spreads.len() / 2).copied().unwrap_or(0.0)
+    }
+}
+
+/// Root mean square error of estimated distances between linked rows, per unit of the query's length.
+pub(super) fn code_error(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, nodes: &[u32]) -> f32 {
+    let step = nodes.len().div_ceil(ERROR_ROWS).max(1);
+    let sampled: Vec<u32> = nodes.iter().copied().step_by(step).collect();
+    let squares: Vec<(f64, usize)> = sampled
+        .par_iter()
+        .map(|&row| squared_errors(space, quantizer, graph, row))
+        .collect();
+    let sum: f64 = squares.iter().map(|one| one.0).sum();
+    let count: usize = squares.iter().map(|one| one.1).sum();
+    (sum / count.max(1) as f64).sqrt() as f32
+}
+
+fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, row: u32) -> (f64, usize) {
+    let ids: Vec<u32> = graph.list(row).iter().copied().take(ERROR_LINKS).take_while(|&id| (id as usize) < space.len()).collect();
+    let values = space.rows.get(row).unwrap_or(&[]);
+    let (mut query, mut scores) = (CodedQuery::default(), Scores::default());
+    quantizer.code_query(values, &mut query);
+    graph.codes.score(&query, &ids, &mut scores);
+    let mut exact = vec![0.0; ids.len()];
+    space.distances(values, &ids, &mut exact);
+    let common = match space.metric {
+        Metric::L2 => f64::from(query.norm).powi(2),
+        Metric::Cosine | Metric::Dot => {
+            let products = values.iter().zip(quantizer.mean());
+            -products.map(|(&value, &mean)| f64::from(value) * f64::from(mean)).sum::<f64>()
+        }
+    };
+    if query.norm <= 0.0 {
+        return (0.0, 0);
+    }
+    let error = |(&estimate, &exact): (&f32, &f32)| (f64::from(estimate) + common - f64::from(exact)) / f64::from(query.norm);
+    let squares = scores.distances.iter().zip(&exact).map(error).map(|error| error * error);
+    (squares.sum(), ids.len())
+}
