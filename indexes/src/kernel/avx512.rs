@@ -1,4 +1,5 @@
-//! AVX-512 F, BW and VL: four independent sums of 16 lanes. Codes go through 16-bit sums of products with 4-bit numbers.
+//! AVX-512 F, BW and VL: four independent sums of 16 lanes. Codes go through 16-bit sums of products with 4-bit
+//! numbers.
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm256_loadu_si256, _mm256_srli_epi16, _mm512_add_epi16, _mm512_add_epi32,

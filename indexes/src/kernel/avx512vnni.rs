@@ -1,5 +1,5 @@
-//! AVX-512 with VNNI: one instruction multiplies 64 codes with 64 query values and adds the products, 4 to a 32-bit lane.
-//! Functions of `f32` are those of plain AVX-512.
+//! AVX-512 with VNNI: one instruction multiplies 64 codes with 64 query values and adds the products, 4 to a 32-bit
+//! lane. Functions of `f32` are those of plain AVX-512.
 
 use std::arch::x86_64::{
     _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_reduce_add_epi32, _mm512_setzero_si512,

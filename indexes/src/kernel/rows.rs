@@ -83,7 +83,10 @@ pub(super) const CODES_AHEAD: usize = 8;
 /// Defines a function that scores many rows: `$score` of the query and each row, `$missing` for a row that does not
 /// exist.
 macro_rules! rows_function {
-    ($(#[$attribute:meta])* $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr) => {
+    (
+        $(#[$attribute:meta])*
+        $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr
+    ) => {
         $(#[$attribute])*
         pub(super) fn $name(query: &[$query], rows: &super::Rows<'_, $value>, ids: &[u32], out: &mut [$out]) {
             for &id in ids.iter().take(super::rows::$ahead) {
