@@ -32,7 +32,7 @@ fn in_cache(criterion: &mut Criterion) {
 
 /// Batches of 16 rows in random order.
 fn batches() -> Vec<Vec<u32>> {
-    let row_of = |place: u32| (u64::from(place.wrapping_mul(2_654_435_761)) * ROWS as u64 >> 32) as u32;
+    let row_of = |place: u32| ((u64::from(place.wrapping_mul(2_654_435_761)) * ROWS as u64) >> 32) as u32;
     let batch_of = |batch: u32| (0..16).map(|row| row_of(batch * 16 + row)).collect();
     (0..12_500).map(batch_of).collect()
 }

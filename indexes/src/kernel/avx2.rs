@@ -192,10 +192,10 @@ pub(super) fn dot_u4(query: &[i8], codes: &[u8]) -> i32 {
 score_codes!(
     /// See [`super::Kernels::dot_u8_rows`].
     #[target_feature(enable = "avx2,fma")]
-    dot_u8_rows, dot_u8
+    dot_u8_rows, dot_u8, 1
 );
 score_codes!(
     /// See [`super::Kernels::dot_u4_rows`].
     #[target_feature(enable = "avx2,fma")]
-    dot_u4_rows, dot_u4
+    dot_u4_rows, dot_u4, 2
 );

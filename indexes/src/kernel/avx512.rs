@@ -1,4 +1,5 @@
-//! AVX-512 F, BW and VL: four independent sums of 16 lanes. Codes go through 16-bit sums of products with 4-bit numbers.
+//! AVX-512 F, BW and VL: four independent sums of 16 lanes. Codes go through 16-bit sums of products with 4-bit
+//! numbers.
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm256_loadu_si256, _mm256_srli_epi16, _mm512_add_epi16, _mm512_add_epi32,
@@ -218,10 +219,10 @@ pub(super) fn dot_u4(query: &[i8], codes: &[u8]) -> i32 {
 score_codes!(
     /// See [`super::Kernels::dot_u8_rows`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    dot_u8_rows, dot_u8
+    dot_u8_rows, dot_u8, 1
 );
 score_codes!(
     /// See [`super::Kernels::dot_u4_rows`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    dot_u4_rows, dot_u4
+    dot_u4_rows, dot_u4, 2
 );

@@ -1,5 +1,5 @@
-//! AVX-512 with VNNI: one instruction multiplies 64 codes with 64 query values and adds the products, 4 to a 32-bit lane.
-//! Functions of `f32` are those of plain AVX-512.
+//! AVX-512 with VNNI: one instruction multiplies 64 codes with 64 query values and adds the products, 4 to a 32-bit
+//! lane. Functions of `f32` are those of plain AVX-512.
 
 use std::arch::x86_64::{
     _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_reduce_add_epi32, _mm512_setzero_si512,
@@ -54,10 +54,10 @@ pub(super) fn dot_u4(query: &[i8], codes: &[u8]) -> i32 {
 score_codes!(
     /// See [`super::Kernels::dot_u8_rows`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    dot_u8_rows, dot_u8
+    dot_u8_rows, dot_u8, 1
 );
 score_codes!(
     /// See [`super::Kernels::dot_u4_rows`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    dot_u4_rows, dot_u4
+    dot_u4_rows, dot_u4, 2
 );

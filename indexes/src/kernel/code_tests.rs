@@ -170,3 +170,36 @@ fn longer_sums_wrap_alike() {
         assert_eq!(wrapped, expected, "{}", kernels.level());
     }
 }
+
+#[test]
+fn rows_shorter_or_longer_than_the_query_are_scored_over_what_both_have() {
+    let query: Vec<i8> = (0..448_i32)
+        .map(|position| (position * 89 % 256 - 128) as i8)
+        .collect();
+    let bytes: Vec<u8> = (0..4000).map(|position| (position * 151 % 256) as u8).collect();
+    for (dimension, stride) in [
+        (384, 383),
+        (384, 320),
+        (384, 191),
+        (384, 160),
+        (384, 401),
+        (448, 384),
+        (448, 223),
+    ] {
+        let (query, rows, ids) = (&query[..dimension], CodeRows::new(&bytes, stride), [1, 8, 3]);
+        for kernels in levels() {
+            let mut scores = ([0; 3], [0; 3]);
+            kernels.dot_u8_rows(query, &rows, &ids, &mut scores.0);
+            kernels.dot_u4_rows(query, &rows, &ids, &mut scores.1);
+            let (level, expected) = (kernels.level(), |score| {
+                expected_scores(score, query, &rows, &ids, 3)
+            });
+            assert_eq!(scores.0[..], expected(naive), "{level}: {dimension} of {stride}");
+            assert_eq!(
+                scores.1[..],
+                expected(naive_u4),
+                "{level}: {dimension} of {stride}"
+            );
+        }
+    }
+}

@@ -9,14 +9,14 @@
 //! |---|---|---|---|
 //! | `dot`, `squared_l2` | `f32` | `f32` | Σ a·b, Σ (a − b)², within rounding of 64-bit arithmetic |
 //! | `dot_u8` | `i8`, one per dimension | one byte per dimension | Σ query·code, exact |
-//! | `dot_u4` | `i8`, one per dimension, a multiple of 64 | half a byte per dimension, see below | Σ query·code, exact |
+//! | `dot_u4` | `i8`, one per dimension, a multiple of 64 | half a byte per dimension | Σ query·code, exact |
 //!
 //! 4-bit rows hold 128 dimensions in 64 bytes: byte i has dimension i of the block in its low nibble and dimension
 //! 64 + i in its high one. Where the dimension is an odd multiple of 64, the last 64 take 32 bytes: byte i has
 //! dimension i (low) and 32 + i (high).
 //!
-//! Sums of codes are integers that wrap at 2³². Up to 65,536 dimensions they never do (255 · 128 · 65,536 < 2³¹), nor do
-//! they reach `i32::MIN`, the score of a row that does not exist. All levels give the same.
+//! Sums of codes are integers that wrap at 2³². Up to 65,536 dimensions they never do (255 · 128 · 65,536 < 2³¹), nor
+//! do they reach `i32::MIN`, the score of a row that does not exist. All levels give the same.
 #![allow(
     unsafe_code,
     reason = "vector instructions and prefetches; every block says why it is sound"
@@ -162,8 +162,8 @@ impl Kernels {
         unsafe { (self.squared_l2_rows)(query, rows, ids, out) }
     }
 
-    /// Dot product of a query and 8-bit codes (byte j is the code of dimension j), over the shorter length. Multiples of
-    /// 64 take the fast path.
+    /// Dot product of a query and 8-bit codes (byte j is the code of dimension j), over the shorter length. Multiples
+    /// of 64 take the fast path.
     #[inline]
     #[must_use]
     pub fn dot_u8(&self, query: &[i8], codes: &[u8]) -> i32 {
@@ -181,16 +181,16 @@ impl Kernels {
         unsafe { (self.dot_u4)(query, codes) }
     }
 
-    /// [`Self::dot_u8`] of `query` and each row in `ids`, into `out` (as many as the shorter of the two). A row that does
-    /// not exist gets `i32::MIN`.
+    /// [`Self::dot_u8`] of `query` and each row in `ids`, into `out` (as many as the shorter of the two). A row that
+    /// does not exist gets `i32::MIN`.
     #[inline]
     pub fn dot_u8_rows(&self, query: &[i8], rows: &CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
         // SAFETY: `table` is only reached for levels whose instructions this processor has.
         unsafe { (self.dot_u8_rows)(query, rows, ids, out) }
     }
 
-    /// [`Self::dot_u4`] of `query` and each row in `ids`, into `out` (as many as the shorter of the two). A row that does
-    /// not exist gets `i32::MIN`.
+    /// [`Self::dot_u4`] of `query` and each row in `ids`, into `out` (as many as the shorter of the two). A row that
+    /// does not exist gets `i32::MIN`.
     #[inline]
     pub fn dot_u4_rows(&self, query: &[i8], rows: &CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
         // SAFETY: `table` is only reached for levels whose instructions this processor has.
@@ -208,8 +208,8 @@ fn same_length<'a, A, B>(a: &'a [A], b: &'a [B]) -> (&'a [A], &'a [B]) {
 /// Cuts a query and 4-bit codes to the groups of 64 dimensions that both have.
 #[inline(always)]
 fn whole_groups<'a>(query: &'a [i8], codes: &'a [u8]) -> (&'a [i8], &'a [u8]) {
-    let groups = (query.len() / 64).min(codes.len() / 32);
-    (&query[..groups * 64], &codes[..groups * 32])
+    let (query, codes) = same_length(query.as_chunks::<64>().0, codes.as_chunks::<32>().0);
+    (query.as_flattened(), codes.as_flattened())
 }
 
 /// Asks for all cache lines that `values` touches; a hint that never faults.

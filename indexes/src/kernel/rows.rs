@@ -82,13 +82,17 @@ const PREFETCHED: usize = 128;
 /// 16 are within noise of each other.
 pub(super) const AHEAD: usize = 4;
 
-/// The same for rows of codes.
-pub(super) const CODES_AHEAD: usize = 4;
+/// The same for rows of codes. Measured on random rows of 200,000: 2 is 1.4 to 1.9 times slower, 4 to 16 are within
+/// noise of each other.
+pub(super) const CODES_AHEAD: usize = 8;
 
 /// Defines a function that scores many rows: `$score` of the query and each row, `$missing` for a row that does not
 /// exist.
 macro_rules! rows_function {
-    ($(#[$attribute:meta])* $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr) => {
+    (
+        $(#[$attribute:meta])*
+        $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr
+    ) => {
         $(#[$attribute])*
         pub(super) fn $name(query: &[$query], rows: &super::Rows<'_, $value>, ids: &[u32], out: &mut [$out]) {
             for &id in ids.iter().take(super::rows::$ahead) {
@@ -116,12 +120,24 @@ macro_rules! score_rows {
 }
 pub(super) use score_rows;
 
-/// Defines the `_rows` function of one instruction set around its function for a query and the codes of a row.
+/// The dimension that loops over codes are compiled for besides any other: that of the most used small text models.
+/// With its length known the loop is unrolled: rows in cache take 15 % less time, gathered ones 6 %.
+pub(super) const COMMON: usize = 384;
+
+/// Defines the `_rows` function of one instruction set around its function for a query and the codes of a row, of
+/// which a byte holds `$per_byte`.
 macro_rules! score_codes {
-    ($(#[$attribute:meta])* $name:ident, $pair:ident) => {
+    ($(#[$attribute:meta])* $name:ident, $pair:ident, $per_byte:literal) => {
         super::rows::rows_function!(
             $(#[$attribute])*
-            $name, (i8, u8) -> i32, CODES_AHEAD, i32::MIN, $pair
+            $name, (i8, u8) -> i32, CODES_AHEAD, i32::MIN,
+            (|query: &[i8], row: &[u8]| {
+                use super::rows::COMMON;
+                match (query.as_array::<COMMON>(), row.first_chunk::<{ COMMON / $per_byte }>()) {
+                    (Some(query), Some(row)) => $pair(query, row),
+                    _ => $pair(query, row),
+                }
+            })
         );
     };
 }
