@@ -11,7 +11,7 @@ use crate::index::Kind;
 use crate::metric::Metric;
 use crate::prepare::prepare_rows;
 use crate::vectors::VectorsView;
-use crate::{flat, hnsw};
+use crate::{CodeBits, flat, graph, hnsw};
 
 /// How to build an index.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct BuildSettings {
     pub recall_target: f32,
     /// Rows held out to measure recall, at most; never more than a tenth.
     pub held_out: usize,
+    /// Kind graph: bits per dimension of the codes that a walk compares; `None` measures both and takes the cheaper.
+    pub codes: Option<CodeBits>,
     /// Decides which rows are held out and the order of insertion.
     pub seed: u64,
     /// Threads; `None` is one per core.
@@ -45,6 +47,7 @@ impl BuildSettings {
             ef_construction: 200,
             recall_target: 0.99,
             held_out: 1_000,
+            codes: None,
             seed: 1,
             threads: None,
         }
@@ -173,6 +176,7 @@ fn build_here(
     let bytes = match settings.kind {
         Kind::Flat => flat::write(path, &description, rows.as_rows().values())?,
         Kind::Hnsw => hnsw::write(path, &mut description, &rows, settings, progress)?,
+        Kind::Graph => graph::write(path, &mut description, &rows, None, settings, progress)?,
     };
     let recall = if settings.kind == Kind::Flat {
         Some(1.0)

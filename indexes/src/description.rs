@@ -60,6 +60,25 @@ pub struct Description {
     pub(crate) entries: u32,
 }
 
+/// What limits a walk, and what it is expected to take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Effect {
+    pub(crate) beam: usize,
+    pub(crate) slack: f32,
+    /// Distances computed per query; 0 where that was not measured.
+    pub(crate) distances: f32,
+}
+
+impl Effect {
+    fn of_beam(beam: usize) -> Self {
+        Self {
+            beam,
+            slack: f32::INFINITY,
+            distances: 0.0,
+        }
+    }
+}
+
 /// The most layers that a file may have, and the most beams.
 const MAX_LAYERS: usize = 32;
 const MAX_BEAMS: usize = 256;
@@ -89,6 +108,25 @@ impl Description {
             settings.max_by(|a, b| a.recall.total_cmp(&b.recall))
         };
         cheapest.or_else(most).copied()
+    }
+
+    /// What a walk for this effort is limited by; `None` asks for an exact answer.
+    pub(crate) fn effect_of(&self, effort: Effort) -> Option<Effect> {
+        let recall = match effort {
+            Effort::Exact => return None,
+            Effort::Recall(recall) if recall >= 1.0 => return None,
+            Effort::Recall(recall) => recall,
+            Effort::Default => self.recall_target,
+            Effort::Beam(beam) => return Some(Effect::of_beam(beam)),
+        };
+        Some(match self.setting_for(recall) {
+            Some(setting) => Effect {
+                beam: setting.beam as usize,
+                slack: setting.slack.unwrap_or(f32::INFINITY),
+                distances: setting.distances,
+            },
+            None => Effect::of_beam(self.beam as usize),
+        })
     }
 
     /// How many candidates a walk keeps for this effort; `None` asks for an exact answer.

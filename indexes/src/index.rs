@@ -13,7 +13,9 @@ use crate::error::IndexError;
 use crate::file::{MappedFile, tag};
 use crate::flat::FlatIndex;
 use crate::hnsw::HnswIndex;
+use crate::graph::GraphIndex;
 use crate::metric::Metric;
+use crate::prepare::NO_ROW;
 use crate::row::RowId;
 use crate::search::{Answer, Report, Request, Scratch};
 use crate::vectors::VectorsView;
@@ -26,11 +28,13 @@ pub enum Kind {
     Flat,
     /// A hierarchical navigable small world graph (Malkov and Yashunin, arXiv 1603.09320) over f32 rows.
     Hnsw,
+    /// A flat graph walked over 4- or 8-bit codes, answers ranked by the f32 rows. The default.
+    Graph,
 }
 
 impl Kind {
     /// All kinds, in the order of their file codes.
-    pub const ALL: [Self; 2] = [Self::Flat, Self::Hnsw];
+    pub const ALL: [Self; 3] = [Self::Flat, Self::Hnsw, Self::Graph];
 
     /// The name used in settings and reports.
     #[must_use]
@@ -38,6 +42,7 @@ impl Kind {
         match self {
             Self::Flat => "flat",
             Self::Hnsw => "hnsw",
+            Self::Graph => "graph",
         }
     }
 
@@ -46,6 +51,7 @@ impl Kind {
         match self {
             Self::Flat => 1,
             Self::Hnsw => 2,
+            Self::Graph => 3,
         }
     }
 }
@@ -182,6 +188,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Index>, IndexError> {
     Ok(match kind_of(&file)? {
         Kind::Flat => Box::new(FlatIndex::from_file(file)?),
         Kind::Hnsw => Box::new(HnswIndex::from_file(file)?),
+        Kind::Graph => Box::new(GraphIndex::from_file(file)?),
     })
 }
 
@@ -195,16 +202,39 @@ pub fn verify(path: &Path) -> Result<(), IndexError> {
     match kind_of(&file)? {
         Kind::Flat => FlatIndex::from_file(file)?.verify(),
         Kind::Hnsw => HnswIndex::from_file(file)?.verify(),
+        Kind::Graph => GraphIndex::from_file(file)?.verify(),
     }
 }
 
 fn kind_of(file: &MappedFile) -> Result<Kind, IndexError> {
     let code = file.kind();
     let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code);
-    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat) or 2 (hnsw)"))
+    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat), 2 (hnsw) or 3 (graph)"))
 }
 
 /// Reads and checks the description section.
 pub(crate) fn describe(file: &MappedFile) -> Result<Description, IndexError> {
     Description::decode(kind_of(file)?, file, file.checked_bytes(tag::DESCRIPTION)?)
+}
+
+/// Every list holds places below `len`, then nothing but [`NO_ROW`].
+pub(crate) fn check_lists(
+    file: &MappedFile,
+    name: &str,
+    links: &[u32],
+    width: usize,
+    len: usize,
+) -> Result<(), IndexError> {
+    let whole = |list: &[u32]| {
+        let used = list.iter().take_while(|&&link| (link as usize) < len).count();
+        list[used..].iter().all(|&link| link == NO_ROW)
+    };
+    match links.chunks(width.max(1)).position(|list| !whole(list)) {
+        Some(node) => Err(file.damaged(
+            format!("section {name}, list {node}"),
+            "a link to nowhere",
+            "links to nodes",
+        )),
+        None => Ok(()),
+    }
 }

@@ -27,15 +27,18 @@
 //! [`kernel`] below everything. The file format is written down in `FORMAT.md`.
 
 mod build;
+mod connect;
 mod description;
 mod error;
 mod file;
 mod flat;
+mod graph;
 mod hnsw;
 mod index;
 pub mod kernel;
 mod metric;
 mod prepare;
+mod random;
 pub mod recall;
 mod row;
 mod row_set;
@@ -45,6 +48,7 @@ pub mod vectors;
 pub use build::{BuildReport, BuildSettings, Phase, Progress, build};
 pub use description::{BeamRecall, Description};
 pub use error::{IndexError, Place};
+pub use graph::CodeBits;
 pub use index::{Index, Kind, open, verify};
 pub use metric::Metric;
 pub use row::{Neighbor, RowId};

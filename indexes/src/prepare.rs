@@ -110,6 +110,15 @@ impl Groups {
     }
 }
 
+impl Groups {
+    /// Pairs of the first row of a group and each later row of it, sorted, as one list of numbers.
+    pub(crate) fn followers(&self) -> Vec<u32> {
+        let next = |row: u32| self.next.get(row as usize).copied().filter(|&next| next != NO_ROW);
+        let of = |&first: &u32| std::iter::successors(next(first), move |&row| next(row)).flat_map(move |row| [first, row]);
+        self.first.iter().flat_map(of).collect()
+    }
+}
+
 /// Chains equal rows among rows with one hash (nearly always all of them).
 fn chain(rows: &Rows<'_>, same_hash: &[(u64, u32)], next: &mut [u32], follower: &mut [bool]) {
     let mut lasts: Vec<u32> = Vec::new();
@@ -168,6 +177,7 @@ mod tests {
         let groups = Groups::find(&Rows::new(&values, 1));
         assert_eq!(groups.first, [0, 1, 3]);
         assert_eq!(groups.next, [2, 4, 5, NO_ROW, NO_ROW, NO_ROW]);
+        assert_eq!(groups.followers(), [0, 2, 0, 5, 1, 4]);
         assert!(Groups::find(&Rows::new(&values[..2], 1)).next.is_empty());
     }
 }

@@ -144,6 +144,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// What the first bytes of a file say.
+#[derive(Debug)]
 pub(super) struct Header {
     pub(super) version: u32,
     pub(super) kind: u32,

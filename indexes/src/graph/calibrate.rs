@@ -69,11 +69,13 @@ impl Trial<'_> {
             slack: slack.unwrap_or(f32::INFINITY),
         };
         let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
-            let Scratch { walk, batch, top, .. } = scratch;
+            let Scratch { walk, batch, top, neighbors, .. } = scratch;
             self.quantizer.code_query(query, &mut walk.query);
             let spent = graph.walk(&limits, walk);
             rank(self.space, query, (K, margin(error, walk.query.norm)), walk, batch, top);
-            (recall::recall(&top.rows(), truth), spent.distances as f64)
+            top.drain_into(neighbors);
+            let found: Vec<u32> = neighbors.iter().map(|neighbor| neighbor.row.0).collect();
+            (recall::recall(&found, truth), spent.distances as f64)
         };
         let pairs = self.queries.par_iter().zip(&self.truth);
         let measured: Vec<(f64, f64)> = pairs.map_init(Scratch::new, of_query).collect();

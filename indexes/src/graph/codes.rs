@@ -73,7 +73,7 @@ impl Codes<'_> {
 }
 
 /// Codes of one width in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CodeTable {
     pub(super) bits: CodeBits,
     stride: usize,

@@ -14,7 +14,7 @@ const SAMPLE: usize = 32;
 const ROUNDS: usize = 4;
 
 /// Entry points with their own copy of their codes: scoring them reads one block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Entries {
     pub(super) nodes: Vec<u32>,
     /// 0 to the number of entry points.

@@ -7,17 +7,23 @@ use super::prune::PruneScratch;
 use crate::prepare::NO_ROW;
 
 /// An older graph and what became of its rows.
-pub(super) struct Older<'a> {
+pub(crate) struct Older<'a> {
     /// Its lists, `width` links each.
-    pub(super) links: &'a [u32],
-    pub(super) width: usize,
+    pub(crate) links: &'a [u32],
+    pub(crate) width: usize,
     /// Per old row the new row with the same vector, [`NO_ROW`] where there is none.
-    pub(super) now: &'a [u32],
+    pub(crate) now: &'a [u32],
     /// Per new row the old row with the same vector, [`NO_ROW`] where there is none.
-    pub(super) origin: &'a [u32],
+    pub(crate) origin: &'a [u32],
 }
 
 impl Older<'_> {
+    /// Whether the older graph had the vector of this new row, as a node.
+    pub(super) fn has(&self, row: u32) -> bool {
+        let old = self.origin.get(row as usize).copied().unwrap_or(NO_ROW);
+        !self.list(old).is_empty()
+    }
+
     fn list(&self, old: u32) -> &[u32] {
         let start = old as usize * self.width;
         let list = self.links.get(start..start + self.width).unwrap_or(&[]);

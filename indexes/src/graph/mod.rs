@@ -5,6 +5,7 @@
 //! - `prune`, `grow`: building the graph on code distances, all cores, the same links whatever their number.
 //! - `heal`: taking over what is still right of an older graph.
 //! - `entries`: where walks start. `walk`: the only search code, with and without a filter.
+//! - `rank`: from estimated distances to exact ones.
 //! - `calibrate`: recall and cost per setting, on rows that were held out.
 //! - `write`: the order of these steps. `mapped`: the opened file. `inspect`: checking all of it.
 //!
@@ -21,12 +22,13 @@ mod inspect;
 mod mapped;
 mod prune;
 mod quantizer;
+mod rank;
 mod rotation;
 mod walk;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
+pub(crate) use heal::Older;
 pub(crate) use mapped::GraphIndex;
+pub use quantizer::CodeBits;
+pub(crate) use walk::WalkScratch;
 pub(crate) use write::write;

@@ -4,10 +4,13 @@ use super::rotation::{self, Rotation};
 use crate::metric::Metric;
 
 /// Bits per dimension of the codes that a walk compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeBits {
     /// 16 steps per dimension: half the memory, and the faster walk where neighbors are told apart by it.
+    #[default]
     Four,
     /// 256 steps per dimension: for data whose neighbors lie closer together than 4 bits tell.
     Eight,

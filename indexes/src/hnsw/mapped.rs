@@ -5,7 +5,7 @@ use crate::description::Description;
 use crate::error::IndexError;
 use crate::file::{Mapped, MappedFile, tag};
 use crate::flat::StoredVectors;
-use crate::index::{Index, describe, search_each};
+use crate::index::{Index, check_lists, describe, search_each};
 use crate::kernel::Kernels;
 use crate::prepare::NO_ROW;
 use crate::row::{Neighbor, RowId};
@@ -203,28 +203,6 @@ impl HnswIndex {
                     .damaged("section duplicates", "a chain that does not ascend", "later rows"))
             }
         }
-    }
-}
-
-/// Every list holds places below `len`, then nothing but [`NO_ROW`].
-fn check_lists(
-    file: &MappedFile,
-    name: &str,
-    links: &[u32],
-    width: usize,
-    len: usize,
-) -> Result<(), IndexError> {
-    let whole = |list: &[u32]| {
-        let used = list.iter().take_while(|&&link| (link as usize) < len).count();
-        list[used..].iter().all(|&link| link == NO_ROW)
-    };
-    match links.chunks(width.max(1)).position(|list| !whole(list)) {
-        Some(node) => Err(file.damaged(
-            format!("section {name}, list {node}"),
-            "a link to nowhere",
-            "links to nodes",
-        )),
-        None => Ok(()),
     }
 }
 

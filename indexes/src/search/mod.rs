@@ -52,6 +52,8 @@ impl Default for Request<'_> {
 pub enum Plan {
     /// Every admissible row was compared; the answer is exact.
     Exact,
+    /// The codes of every admissible row were compared, and the nearest of them in full.
+    Scan,
     /// A walk of the graph.
     Graph,
     /// A walk over all nodes that admits only those that pass the filter.
@@ -64,6 +66,7 @@ impl Plan {
     pub fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact",
+            Self::Scan => "scan",
             Self::Graph => "graph",
             Self::FilteredGraph => "filtered_graph",
         }

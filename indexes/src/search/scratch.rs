@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use super::{Batch, Pool, Space, Top, Visited, scan};
 use crate::description::Description;
 use crate::error::{IndexError, Place};
+use crate::graph::WalkScratch;
 use crate::metric::Metric;
 use crate::prepare::prepare;
 use crate::row::{Neighbor, RowId};
@@ -23,6 +24,7 @@ pub struct Scratch {
     pub(crate) visited: Visited,
     pub(crate) top: Top,
     pub(crate) frontier: BinaryHeap<Reverse<Neighbor>>,
+    pub(crate) walk: WalkScratch,
     pub(crate) neighbors: Vec<Neighbor>,
 }
 

@@ -1,0 +1,285 @@
+//! The opened file.
+
+use super::codes::Codes;
+use super::entries::Entries;
+use super::quantizer::{CodeBits, Quantizer};
+use super::rank::{margin, rank};
+use super::rotation::{Rotation, padded, sign_words};
+use super::walk::{Graph, Limits, Spent};
+use crate::description::{Description, Effect};
+use crate::error::IndexError;
+use crate::file::{Mapped, MappedFile, tag};
+use crate::flat::StoredVectors;
+use crate::index::{Index, describe, search_each};
+use crate::kernel::{Kernels, Rows};
+use crate::metric::Metric;
+use crate::row::{Neighbor, RowId};
+use crate::row_set::RowSet;
+use crate::search::{Answer, Plan, Report, Request, Scratch, Space, scan_batch};
+use crate::vectors::VectorsView;
+
+/// A mapped graph index.
+#[derive(Debug)]
+pub(crate) struct GraphIndex {
+    pub(super) file: MappedFile,
+    pub(super) description: Description,
+    pub(super) vectors: StoredVectors,
+    pub(super) links: Mapped<u32>,
+    pub(super) codes: Mapped<u8>,
+    pub(super) scales: Mapped<f32>,
+    pub(super) lengths: Option<Mapped<f32>>,
+    /// Pairs of a node and a later row with its vector, sorted.
+    pub(super) followers: Option<Mapped<u32>>,
+    bits: CodeBits,
+    quantizer: Quantizer,
+    entries: Entries,
+    kernels: &'static Kernels,
+}
+
+/// How a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Course {
+    plan: Plan,
+    limits: Limits,
+}
+
+/// Costs relative to one comparison of codes in a walk, measured at 384 dimensions: a full row at a random place, and
+/// codes in the order of a scan.
+const FULL_ROW_COST: f64 = 4.0;
+const SCANNED_COST: f64 = 0.6;
+/// A filtered walk reads neighbors' lists too, so each comparison in it costs more.
+const FILTERED_COST: f64 = 2.0;
+/// Fewer admissible rows than this are compared in full: the rest of the machinery would cost more.
+const FEW: usize = 128;
+
+impl GraphIndex {
+    /// Maps the sections, checks their lengths, and copies the codes of the entry points.
+    pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
+        let description = describe(&file)?;
+        let (rows, dimension) = (description.rows, description.dimension);
+        let bits = CodeBits::ALL.into_iter().find(|bits| bits.bits() == description.code_bits);
+        let bits = bits.ok_or_else(|| {
+            file.damaged("section description, code bits", description.code_bits, "4 or 8")
+        })?;
+        let is_l2 = description.metric == Metric::L2;
+        let lengths = is_l2.then(|| file.numbers(tag::LENGTHS, rows)).transpose()?;
+        let followers = file
+            .has(tag::FOLLOWERS)
+            .then(|| file.numbers(tag::FOLLOWERS, 2 * description.duplicates as usize))
+            .transpose()?;
+        let signs: Mapped<u32> = file.numbers(tag::SIGNS, sign_words(dimension))?;
+        let mean: Mapped<f32> = file.numbers(tag::MEAN, dimension)?;
+        let starts: Mapped<u32> = file.numbers(tag::ENTRIES, description.entries as usize)?;
+        let rotation = Rotation::of(dimension, signs.to_vec());
+        let mut index = Self {
+            vectors: StoredVectors::map(&file, &description)?,
+            links: file.numbers(tag::LINKS, rows * 2 * description.m as usize)?,
+            codes: file.numbers(tag::CODES, rows * bits.row_bytes(dimension))?,
+            scales: file.numbers(tag::SCALES, rows)?,
+            lengths,
+            followers,
+            bits,
+            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation),
+            entries: Entries::default(),
+            kernels: Kernels::detect()?,
+            description,
+            file,
+        };
+        index.entries = Entries::of(&starts, &index.codes());
+        Ok(index)
+    }
+
+    pub(super) fn space(&self) -> Space<'_> {
+        Space {
+            rows: self.vectors.rows(),
+            metric: self.description.metric,
+            kernels: self.kernels,
+        }
+    }
+
+    fn codes(&self) -> Codes<'_> {
+        Codes {
+            bits: self.bits,
+            rows: Rows::new(&self.codes, self.bits.row_bytes(self.description.dimension)),
+            scales: &self.scales,
+            biases: self.lengths.as_deref().unwrap_or(&[]),
+            squared: self.description.metric == Metric::L2,
+            kernels: self.kernels,
+        }
+    }
+
+    /// Links per node.
+    pub(super) fn width(&self) -> usize {
+        2 * self.description.m as usize
+    }
+
+    pub(super) fn graph(&self) -> Graph<'_> {
+        Graph {
+            links: &self.links,
+            width: self.width(),
+            codes: self.codes(),
+            entries: &self.entries,
+        }
+    }
+
+    /// Chooses how to answer by estimated cost.
+    fn course(&self, request: &Request<'_>) -> Course {
+        let rows = self.description.rows;
+        let k = request.k.min(rows);
+        let Some(Effect { beam, slack, distances }) = self.description.effect_of(request.effort) else {
+            let limits = Limits { beam: 0, k, slack: 0.0 };
+            return Course { plan: Plan::Exact, limits };
+        };
+        let limits = Limits {
+            beam: beam.max(2 * k),
+            // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
+            k: k.max(super::calibrate::K),
+            slack,
+        };
+        let matches = request.filter.map_or(rows, RowSet::count);
+        let walk = f64::from(distances).max(beam as f64) * k.max(10) as f64 / 10.0;
+        let filtered = matches < rows;
+        let walk = if filtered { FILTERED_COST * walk } else { walk };
+        let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
+        let plan = match () {
+            () if matches <= FEW || full <= walk => Plan::Exact,
+            () if scan <= walk => Plan::Scan,
+            () if filtered => Plan::FilteredGraph,
+            () => Plan::Graph,
+        };
+        Course { plan, limits }
+    }
+
+    /// Compares the candidates in full and puts the best rows into the scratch.
+    fn rank(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
+        let Scratch { query, walk, batch, top, neighbors, .. } = scratch;
+        let margin = margin(self.description.code_error, walk.query.norm);
+        let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
+        top.drain_into(neighbors);
+        if self.followers.is_some() {
+            self.expand(k, filter, neighbors);
+        }
+        compared
+    }
+
+    /// Replaces each node by the admissible rows with its vector, at most `k` in all.
+    fn expand(&self, k: usize, filter: Option<&RowSet>, neighbors: &mut Vec<Neighbor>) {
+        let nodes = neighbors.len();
+        for place in 0..nodes {
+            let Neighbor { row, score } = neighbors[place];
+            let missing = k.saturating_sub(neighbors.len() - nodes);
+            let rows = std::iter::once(row).chain(self.followers_of(row));
+            let admissible = rows.filter(|&row| filter.is_none_or(|filter| filter.contains(row)));
+            neighbors.extend(admissible.take(missing).map(|row| Neighbor { row, score }));
+        }
+        neighbors.drain(..nodes);
+        neighbors.sort_unstable();
+    }
+
+    /// Pairs of node and follower.
+    fn pairs(&self) -> &[[u32; 2]] {
+        self.followers.as_deref().unwrap_or(&[]).as_chunks().0
+    }
+
+    /// The later rows with the vector of a node, ascending.
+    fn followers_of(&self, node: RowId) -> impl Iterator<Item = RowId> + '_ {
+        let pairs = self.pairs();
+        let first = pairs.partition_point(|pair| pair[0] < node.0);
+        let own = pairs[first..].iter().take_while(move |pair| pair[0] == node.0);
+        own.map(|pair| RowId(pair[1]))
+    }
+
+    /// The nodes that stand for the rows of a filter: a node is admissible when any row with its vector is.
+    fn nodes_of(&self, filter: &RowSet) -> Option<RowSet> {
+        let followers = self.pairs().iter().filter(|pair| filter.contains(RowId(pair[1])));
+        let mut nodes: Option<RowSet> = None;
+        for pair in followers {
+            nodes.get_or_insert_with(|| filter.clone()).insert(RowId(pair[0]));
+        }
+        nodes
+    }
+
+    /// Follows the course; `None` if the walk cost more than comparing everything would.
+    fn follow(&self, course: &Course, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Option<Report> {
+        let graph = self.graph();
+        let limits = &course.limits;
+        self.quantizer.code_query(scratch.query.as_slice(), &mut scratch.walk.query);
+        let nodes = filter.and_then(|filter| self.nodes_of(filter));
+        let nodes = nodes.as_ref().or(filter);
+        let walk = &mut scratch.walk;
+        let spent = match (course.plan, nodes) {
+            (Plan::Scan, Some(nodes)) => graph.scan(limits, nodes.iter().map(|row| row.0), walk),
+            (Plan::Scan, None) => graph.scan(limits, 0..self.description.rows as u32, walk),
+            (_, None) => graph.walk(limits, walk),
+            (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64, walk).ok()?,
+        };
+        let compared = self.rank(k, filter, scratch);
+        Some(self.report(course, spent, compared))
+    }
+
+    fn report(&self, course: &Course, spent: Spent, compared: u64) -> Report {
+        let codes = self.codes().row_bytes() * spent.distances;
+        let lists = spent.lists * (self.width() * size_of::<u32>()) as u64;
+        Report {
+            plan: course.plan,
+            beam: course.limits.beam,
+            hops: spent.hops,
+            distances: spent.distances + compared,
+            bytes: codes + lists + compared * self.space().row_bytes(),
+            partial: false,
+        }
+    }
+
+    fn exact(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Report {
+        let distances = scratch.scan(&self.space(), k, filter);
+        Report::of_scan(distances, &self.space())
+    }
+}
+
+impl Index for GraphIndex {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn bytes(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn vector(&self, row: RowId) -> Option<&[f32]> {
+        self.vectors.get(row)
+    }
+
+    fn search(
+        &self,
+        query: &[f32],
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Report, IndexError> {
+        scratch.admit(&self.description, query, request)?;
+        let rows = self.description.rows;
+        let filter = request.filter.filter(|filter| filter.count() < rows);
+        let wanted = request.k.min(filter.map_or(rows, RowSet::count));
+        let course = self.course(request);
+        if course.plan != Plan::Exact
+            && let Some(report) = self.follow(&course, request.k.min(rows), filter, scratch)
+            && scratch.neighbors.len() >= wanted
+        {
+            return Ok(report);
+        }
+        Ok(self.exact(request.k.min(rows), filter, scratch))
+    }
+
+    fn search_batch(&self, queries: VectorsView<'_>, request: &Request<'_>) -> Result<Vec<Answer>, IndexError> {
+        match self.course(request).plan {
+            Plan::Exact => scan_batch(&self.space(), &self.description, queries, request),
+            _ => search_each(self, queries, request),
+        }
+    }
+}
+
+/// Values per code row and bytes that a walk reads per row at most: codes, scale, links.
+pub(super) fn hot_bytes(description: &Description) -> usize {
+    let codes = padded(description.dimension) * description.code_bits as usize / 8;
+    let numbers = if description.metric == Metric::L2 { 2 } else { 1 };
+    codes + size_of::<u32>() * (numbers + 2 * description.m as usize)
+}
