@@ -85,6 +85,11 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// Bytes of the index file.
     fn bytes(&self) -> u64;
 
+    /// Bytes of it that searches keep coming back to, which should stay in memory.
+    fn hot_bytes(&self) -> u64 {
+        self.bytes()
+    }
+
     /// One vector as it is stored (metric cosine: normalized); `None` past the last row.
     fn vector(&self, row: RowId) -> Option<&[f32]>;
 

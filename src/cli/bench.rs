@@ -1,9 +1,15 @@
 //! `alike bench`: measuring speed.
 
 mod ann;
+mod contender;
+mod filters;
 mod fvecs;
 mod input;
+mod limit;
 mod npy;
+mod plot;
+mod random;
+mod report;
 mod sweep;
 
 /// Arguments.

@@ -237,6 +237,199 @@ fn a_small_bench_reports_every_setting() {
     assert!(best > 0.95, "{rows:?}");
 }
 
+/// Files of 3,000 clustered base vectors and 40 queries, and their paths.
+fn bench_input(folder: &Path) -> [String; 2] {
+    let around = |count: usize, seed: u64| -> Vec<Vec<f32>> {
+        let centers = vectors(20, 16, 9).into_iter().cycle();
+        let noise = vectors(count, 16, seed).into_iter();
+        let near = |(center, noise): (Vec<f32>, Vec<f32>)| -> Vec<f32> {
+            center
+                .iter()
+                .zip(noise)
+                .map(|(center, noise)| center + 0.5 * noise)
+                .collect()
+        };
+        centers.zip(noise).map(near).collect()
+    };
+    [("base.npy", 3_000, 1), ("query.npy", 40, 2)].map(|(name, count, seed)| {
+        let path = folder.join(name);
+        npy(&path, &around(count, seed));
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+/// What any kind of index, the default, is benched with here.
+const SMALL_BENCH: [&str; 15] = [
+    "--metric",
+    "l2",
+    "--m",
+    "8",
+    "--ef-construction",
+    "60",
+    "--beams",
+    "5,10,40",
+    "--recalls",
+    "0.9,1",
+    "--repeat",
+    "2",
+    "--filter-selectivity",
+    "100,10,0.1",
+    "--batch",
+];
+
+#[test]
+fn a_bench_of_filters_and_batches_adds_up() {
+    let folder = temp_dir();
+    let [base, query] = bench_input(folder.path());
+    let fixed = ["bench", "ann", "--base", &base, "--query", &query, "--json"];
+    let finished = alike(fixed.into_iter().chain(SMALL_BENCH)).succeeded();
+    let lines: Vec<Value> = finished
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &str, mode: &str| -> Vec<&Value> {
+        lines
+            .iter()
+            .filter(|line| line["kind"] == kind && line["mode"] == mode)
+            .collect()
+    };
+    let settings = |lines: &[&Value]| -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| line["setting"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let kinds: BTreeSet<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert!(kinds.is_superset(&["flat", "hnsw"].into()), "{kinds:?}");
+    for kind in kinds {
+        let exact = kind == "flat";
+        let (plain, targets) = match exact {
+            true => (vec!["exact"], 1),
+            false => (vec!["beam=10", "beam=40", "recall=0.9", "recall=1"], 2),
+        };
+        assert_eq!(settings(&of(kind, "search")), plain, "beams below k are left out");
+        // One filter admits everything; of the other sizes there are three each.
+        assert_eq!(of(kind, "filter").len(), 7 * targets);
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let threads: BTreeSet<u64> = of(kind, "batch")
+            .iter()
+            .map(|line| line["threads"].as_u64().unwrap())
+            .collect();
+        assert!(
+            threads.contains(&1) && threads.contains(&(cores as u64)),
+            "{threads:?}"
+        );
+        assert_eq!(of(kind, "batch").len(), threads.len() * targets);
+    }
+    for line in &lines {
+        check_line(line);
+    }
+}
+
+/// Figures of one line that follow from each other.
+fn check_line(line: &Value) {
+    let number = |key: &str| line[key].as_f64().unwrap_or_else(|| panic!("{key} in {line}"));
+    assert!(
+        (0.0..=1.0).contains(&number("recall")) && number("qps") > 0.0,
+        "{line}"
+    );
+    let plans: u64 = line["plans"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    assert_eq!(plans, 40, "{line}");
+    if line["setting"] == "recall=1" || line["kind"] == "flat" {
+        assert!(number("recall") > 0.999, "{line}");
+        assert_eq!(line["plans"], json!({"exact": 40}));
+        let admissible = line["admissible"].as_f64().unwrap_or(3_000.0);
+        assert!((number("distances") - admissible).abs() < 1e-9, "{line}");
+    }
+    if line["bytes_per_hop"].is_number() {
+        let bytes = number("bytes_per_hop") * number("hops");
+        assert!((bytes / number("bytes_per_query") - 1.0).abs() < 1e-6, "{line}");
+    }
+    assert!(number("limit_us") > 0.0 && number("row_gb_per_s") > 0.0, "{line}");
+    assert!(
+        number("build_vectors_per_s") > 0.0 && number("build_peak_bytes") > 3_000.0 * 64.0,
+        "{line}"
+    );
+    assert!(
+        (1.0..=number("bytes") / 3_000.0).contains(&number("hot_bytes_per_vector")),
+        "{line}"
+    );
+    assert!(number("first_answer_ms") >= number("open_ms"), "{line}");
+    match line["mode"].as_str().unwrap() {
+        "filter" => {
+            let rows = [(100.0, 3_000), (10.0, 300), (0.1, 3)];
+            let expected = rows
+                .iter()
+                .find(|(percent, _)| *percent == number("selectivity"))
+                .unwrap();
+            assert_eq!(line["admissible"], expected.1, "{line}");
+            let relations = ["random", "correlated", "anti_correlated"];
+            assert!(relations.contains(&line["filter"].as_str().unwrap()), "{line}");
+            assert!(number("qps_ratio") > 0.0 && number("limit_share") > 0.0, "{line}");
+        }
+        "batch" => assert!(number("qps_ratio") > 0.0 && line["p50_us"].is_null(), "{line}"),
+        mode => {
+            assert_eq!(mode, "search");
+            assert!(
+                number("limit_share") > 0.0 && line["qps_ratio"].is_null(),
+                "{line}"
+            );
+            assert!(
+                number("p50_us") <= number("p99_us") && line["filter"].is_null(),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bench_prints_tables_and_draws_a_plot() {
+    let folder = temp_dir();
+    let [base, query] = bench_input(folder.path());
+    let plot = folder.path().join("plot.svg");
+    let fixed = [
+        "bench",
+        "ann",
+        "--base",
+        &base,
+        "--query",
+        &query,
+        "--plot",
+        plot.to_str().unwrap(),
+    ];
+    let table = alike(fixed.into_iter().chain(SMALL_BENCH)).succeeded().stdout;
+    let headers: Vec<&str> = table.lines().filter(|line| line.starts_with("kind")).collect();
+    assert_eq!(headers.len(), 4, "builds, searches, filters, batches: {table}");
+    assert!(headers[1].contains("share") && headers[2].contains("ratio") && headers[3].contains("threads"));
+    for row in [
+        "hnsw   beam=40",
+        "hnsw   recall=0.9",
+        "flat   exact",
+        "anti_correlated",
+        "exact:40",
+    ] {
+        assert!(table.contains(row), "{row:?} in {table}");
+    }
+    let plot = fs::read_to_string(&plot).unwrap();
+    assert!(
+        plot.starts_with("<svg ") && plot.trim_end().ends_with("</svg>"),
+        "{plot}"
+    );
+    for text in [
+        "base.npy: 3000 × 16, l2, 40 queries, k = 10",
+        ">flat</text>",
+        ">hnsw</text>",
+    ] {
+        assert!(plot.contains(text), "{text:?} in {plot}");
+    }
+}
+
 #[test]
 fn bad_bench_input_is_named() {
     let folder = temp_dir();
@@ -263,4 +456,8 @@ fn bad_bench_input_is_named() {
     bench(&cut, &good, &["--kinds", "flat"]).failed_naming(&["cut.npy"]);
     bench(&good, &narrow, &["--kinds", "flat"]).failed_naming(&["narrow.npy", "7", "8"]);
     bench(&good, &good, &["--kinds", "flat,tree"]).failed_naming(&["tree", "hnsw"]);
+    bench(&good, &good, &["--filter-selectivity", "10,0"])
+        .failed_naming(&["--filter-selectivity", "at most 100"]);
+    bench(&good, &good, &["--recalls", "1.5"]).failed_naming(&["--recalls", "at most 1"]);
+    bench(&good, &good, &["--plot", &path("missing/plot.svg")]).failed_naming(&["--plot", "missing"]);
 }

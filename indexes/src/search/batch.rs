@@ -12,8 +12,9 @@ use crate::vectors::{AlignedRows, VectorsView};
 
 /// Queries that share one pass over the rows, at most.
 const QUERIES: usize = 32;
-/// Bytes of rows that those queries look at before they go on to the next ones; half of a small second-level cache.
-const BLOCK_BYTES: usize = 256 << 10;
+/// Bytes of rows that those queries look at before they go on to the next ones: with one query they fit the first-level
+/// cache, and the queries the second-level one.
+const BLOCK_BYTES: usize = 24 << 10;
 
 /// The nearest `k` rows of each prepared query, best first, ties by row number; only rows of `admitted` count. Uses
 /// all threads of the current pool.
