@@ -33,6 +33,9 @@ pub struct Description {
     pub m: u32,
     /// Graph: candidates kept while building.
     pub ef_construction: u32,
+    /// Kind `faiss`: the index type as a factory string.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factory: Option<String>,
     /// Beam of a request that names none.
     pub beam: u32,
     /// The recall@10 that `beam` was chosen for.
@@ -170,6 +173,7 @@ impl Description {
             rows,
             m: words.next("m", 1 << 16)?,
             ef_construction: words.next("ef_construction", u32::MAX)?,
+            factory: None,
             beam: words.next("beam", u32::MAX)?,
             recall_target: f32::from_bits(words.next("recall target", u32::MAX)?),
             held_out: words.next("held-out rows", rows as u32)?,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::Description;
 use crate::error::IndexError;
+use crate::faiss;
 use crate::file::{MappedFile, tag};
 use crate::flat::FlatIndex;
 use crate::hnsw::HnswIndex;
@@ -26,11 +27,17 @@ pub enum Kind {
     Flat,
     /// A hierarchical navigable small world graph (Malkov and Yashunin, arXiv 1603.09320) over f32 rows.
     Hnsw,
+    /// Any index type of Faiss, named by a factory string. Needs the Cargo feature `faiss`.
+    Faiss,
 }
 
 impl Kind {
-    /// All kinds, in the order of their file codes.
+    /// All kinds that this program can build and open, in the order of their file codes.
+    #[cfg(not(feature = "faiss"))]
     pub const ALL: [Self; 2] = [Self::Flat, Self::Hnsw];
+    /// All kinds that this program can build and open, in the order of their file codes.
+    #[cfg(feature = "faiss")]
+    pub const ALL: [Self; 3] = [Self::Flat, Self::Hnsw, Self::Faiss];
 
     /// The name used in settings and reports.
     #[must_use]
@@ -38,6 +45,7 @@ impl Kind {
         match self {
             Self::Flat => "flat",
             Self::Hnsw => "hnsw",
+            Self::Faiss => "faiss",
         }
     }
 
@@ -46,6 +54,7 @@ impl Kind {
         match self {
             Self::Flat => 1,
             Self::Hnsw => 2,
+            Self::Faiss => 4,
         }
     }
 }
@@ -60,6 +69,10 @@ impl FromStr for Kind {
     type Err = IndexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        #[cfg(not(feature = "faiss"))]
+        if text == Self::Faiss.name() {
+            return Err(IndexError::without_faiss("kind"));
+        }
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == text)
@@ -177,16 +190,17 @@ pub(crate) fn search_each<I: Index + ?Sized>(
 }
 
 /// Maps an index file. Cheap whatever its size: the header, the section table and the description are checked, rows
-/// are not touched.
+/// are not touched. (Kind `faiss`: what Faiss wrote is read once, for its checksum.)
 ///
 /// # Errors
 /// [`IndexError::Io`] if it cannot be read; [`IndexError::NotAnIndex`], [`IndexError::Version`] or
-/// [`IndexError::Damaged`] if it is not a whole index file of this format version.
+/// [`IndexError::Damaged`] if it is not a whole index file of this format version; [`IndexError::WithoutFaiss`].
 pub fn open(path: &Path) -> Result<Box<dyn Index>, IndexError> {
     let file = MappedFile::open(path)?;
     Ok(match kind_of(&file)? {
         Kind::Flat => Box::new(FlatIndex::from_file(file)?),
         Kind::Hnsw => Box::new(HnswIndex::from_file(file)?),
+        Kind::Faiss => faiss::open(file)?,
     })
 }
 
@@ -200,13 +214,15 @@ pub fn verify(path: &Path) -> Result<(), IndexError> {
     match kind_of(&file)? {
         Kind::Flat => FlatIndex::from_file(file)?.verify(),
         Kind::Hnsw => HnswIndex::from_file(file)?.verify(),
+        Kind::Faiss => faiss::verify(file),
     }
 }
 
 fn kind_of(file: &MappedFile) -> Result<Kind, IndexError> {
     let code = file.kind();
-    let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code);
-    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat) or 2 (hnsw)"))
+    let kinds = [Kind::Flat, Kind::Hnsw, Kind::Faiss];
+    let kind = kinds.into_iter().find(|kind| kind.code() == code);
+    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat), 2 (hnsw) or 4 (faiss)"))
 }
 
 /// Reads and checks the description section.

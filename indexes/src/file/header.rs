@@ -32,6 +32,15 @@ pub(crate) mod tag {
     pub(crate) const LAYERS: u32 = 4;
     /// Next row with the same vector.
     pub(crate) const DUPLICATES: u32 = 5;
+    /// Faiss's factory string.
+    #[cfg(feature = "faiss")]
+    pub(crate) const FACTORY: u32 = 32;
+    /// What Faiss wrote.
+    #[cfg(feature = "faiss")]
+    pub(crate) const FAISS: u32 = 33;
+    /// The rows that the nodes of a Faiss index stand for.
+    #[cfg(feature = "faiss")]
+    pub(crate) const NODES: u32 = 34;
 }
 
 /// 16 bytes of BLAKE3.
@@ -64,6 +73,12 @@ impl Section {
             tag::LINKS => "section links".to_owned(),
             tag::LAYERS => "section layers".to_owned(),
             tag::DUPLICATES => "section duplicates".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::FACTORY => "section factory".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::FAISS => "section faiss".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::NODES => "section nodes".to_owned(),
             other => format!("section {other}"),
         }
     }

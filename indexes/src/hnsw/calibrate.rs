@@ -1,8 +1,7 @@
-//! Recall per beam, measured on rows that are not in the graph yet.
+//! Recall per beam, measured on rows that are not in the index yet.
 
 use rayon::prelude::*;
 
-use super::graph::Graph;
 use crate::build::{Phase, Progress};
 use crate::description::{BeamRecall, Description};
 use crate::error::IndexError;
@@ -18,10 +17,13 @@ const K: usize = 10;
 /// Beam of an index with too few rows to measure anything.
 const DEFAULT_BEAM: u32 = 64;
 
+/// The rows, at most `k` and best first, that a search with this beam finds for the query in a scratch.
+pub(crate) type Find<'a> = dyn Fn(&mut Scratch, usize, usize) -> Result<Vec<u32>, IndexError> + Sync + 'a;
+
 /// Recall@10 of the rows `held_out` against all rows of `inserted`, per beam.
-pub(super) fn calibrate(
+pub(crate) fn calibrate(
     space: &Space<'_>,
-    graph: &Graph<'_>,
+    find: &Find<'_>,
     inserted: &[u32],
     held_out: &[u32],
     progress: &(dyn Fn(Progress) + Sync),
@@ -46,7 +48,7 @@ pub(super) fn calibrate(
     let truth = recall::exact_rows(space, &queries, K, Some(&admitted));
     report(1);
     let measure = |(step, beam): (usize, u32)| {
-        let recall = measure(space, graph, &queries, &truth, beam)?;
+        let recall = measure(space, find, &queries, &truth, beam)?;
         report(step + 2);
         Ok(BeamRecall { beam, recall })
     };
@@ -55,15 +57,14 @@ pub(super) fn calibrate(
 
 fn measure(
     space: &Space<'_>,
-    graph: &Graph<'_>,
+    find: &Find<'_>,
     queries: &[&[f32]],
     truth: &[Vec<u32>],
     beam: u32,
 ) -> Result<f32, IndexError> {
     let recall_of = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
         scratch.set_query(query, space.metric)?;
-        graph.walk(space, beam as usize, scratch);
-        let found: Vec<u32> = scratch.pool.iter().map(|(row, _)| row).take(K).collect();
+        let found = find(scratch, beam as usize, K)?;
         Ok(recall::recall(&found, truth))
     };
     let recalls: Vec<f64> = queries
@@ -75,7 +76,7 @@ fn measure(
 }
 
 /// The default beam: the smallest that reaches the target; the best there is if none does.
-pub(super) fn choose_beam(description: &Description) -> u32 {
+pub(crate) fn choose_beam(description: &Description) -> u32 {
     let setting = description.setting_for(description.recall_target);
     setting.map_or(DEFAULT_BEAM, |setting| setting.beam)
 }

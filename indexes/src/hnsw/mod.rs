@@ -18,5 +18,9 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "faiss")]
+pub(crate) use calibrate::{calibrate, choose_beam};
 pub(crate) use mapped::HnswIndex;
+#[cfg(feature = "faiss")]
+pub(crate) use write::shuffle;
 pub(crate) use write::write;

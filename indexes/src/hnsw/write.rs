@@ -11,7 +11,7 @@ use crate::error::IndexError;
 use crate::file::{FileWriter, tag};
 use crate::kernel::Kernels;
 use crate::prepare::Groups;
-use crate::search::Space;
+use crate::search::{Scratch, Space};
 use crate::vectors::AlignedRows;
 
 /// Writes a graph index of prepared rows; completes `description` and gives the file's length in bytes.
@@ -92,7 +92,12 @@ fn grow(
     };
     if !held_out.is_empty() {
         let frozen = freeze(&builder, kept);
-        description.calibration = calibrate(&space, &frozen.graph(&[]), kept, held_out, progress)?;
+        let graph = frozen.graph(&[]);
+        let find = |scratch: &mut Scratch, beam, k| {
+            graph.walk(&space, beam, scratch);
+            Ok(scratch.pool.iter().map(|(row, _)| row).take(k).collect())
+        };
+        description.calibration = calibrate(&space, &find, kept, held_out, progress)?;
         description.held_out = held_out.len() as u32;
         builder.insert(held_out, inserted);
     }
@@ -101,7 +106,7 @@ fn grow(
 
 /// A seeded Fisher–Yates shuffle (splitmix64), so that neither the order of a catalog nor chance decides what is held
 /// out.
-fn shuffle(values: &mut [u32], seed: u64) {
+pub(crate) fn shuffle(values: &mut [u32], seed: u64) {
     let mut state = seed;
     let mut random = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
