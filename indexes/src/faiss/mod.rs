@@ -60,6 +60,12 @@ pub(crate) fn check_factory(
         let found: String = factory.chars().take(64).collect();
         return Err(wrong_factory(&found, "1 to 1,024 plain characters"));
     }
+    // Faiss divides by some of them before it looks, which ends the process.
+    let mut numbers = factory.split(|letter: char| !letter.is_ascii_digit());
+    let odd = |number: &str| number.len() > 9 || number.parse() == Ok(0);
+    if numbers.any(odd) {
+        return Err(wrong_factory(factory, "numbers from 1 to 999999999"));
+    }
     match dimension {
         Some(dimension) => make(factory, dimension, metric).map(drop),
         None => {

@@ -122,6 +122,9 @@ fn what_faiss_does_not_understand_is_named_before_the_vectors_are_read() {
         "HNSW32,Bananas",
         "IVF10,",
         "HNSW32 ,SQ8",
+        "PQ0",
+        "IVF00,Flat",
+        "IVF99999999999,Flat",
         "Flat\0",
         &"x".repeat(3_000),
     ] {
