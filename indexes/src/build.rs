@@ -11,7 +11,7 @@ use crate::index::Kind;
 use crate::metric::Metric;
 use crate::prepare::prepare_rows;
 use crate::vectors::VectorsView;
-use crate::{CodeBits, flat, graph, hnsw};
+use crate::{CodeBits, faiss, flat, graph, hnsw};
 
 /// How to build an index.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,9 @@ pub struct BuildSettings {
     pub m: usize,
     /// Graph: candidates kept while a node is inserted. 1 to 10,000.
     pub ef_construction: usize,
+    /// Kind `faiss`: the index type as a Faiss factory string, `HNSW32,SQ8` unless given. Its graphs are built with
+    /// `ef_construction`; the links per node are part of the string.
+    pub factory: Option<String>,
     /// The recall@10 that the default beam is chosen for, above 0, at most 1.
     pub recall_target: f32,
     /// Rows held out to measure recall, at most; never more than a tenth.
@@ -45,6 +48,7 @@ impl BuildSettings {
             metric,
             m: 16,
             ef_construction: 200,
+            factory: None,
             recall_target: 0.99,
             held_out: 1_000,
             codes: None,
@@ -81,7 +85,20 @@ impl BuildSettings {
         if self.threads == Some(0) {
             return wrong("threads", "0".to_owned(), "at least 1");
         }
-        Ok(())
+        self.check_factory(None)
+    }
+
+    /// Whether the factory string suits the kind, and vectors of this dimension where it is known.
+    fn check_factory(&self, dimension: Option<usize>) -> Result<(), IndexError> {
+        match (self.kind, &self.factory) {
+            (Kind::Faiss, factory) => faiss::check_factory(factory.as_deref(), dimension, self.metric),
+            (_, Some(factory)) => Err(IndexError::Setting {
+                name: "factory",
+                found: factory.clone(),
+                expected: "none (it names a type of Faiss: kind faiss)".to_owned(),
+            }),
+            (_, None) => Ok(()),
+        }
     }
 }
 
@@ -135,7 +152,7 @@ pub struct BuildReport {
 /// build leaves what was there before. Uses all cores (or [`BuildSettings::threads`]). No vectors at all is fine.
 ///
 /// # Errors
-/// [`IndexError::Setting`]; [`IndexError::NotFinite`], [`IndexError::ZeroVector`] (metric cosine) and
+/// [`IndexError::Setting`]; [`IndexError::WithoutFaiss`]; [`IndexError::NotFinite`], [`IndexError::ZeroVector`] (metric cosine) and
 /// [`IndexError::TooLong`] naming the row; [`IndexError::Io`] when the file cannot be written.
 pub fn build(
     vectors: VectorsView<'_>,
@@ -144,6 +161,7 @@ pub fn build(
     path: &Path,
 ) -> Result<BuildReport, IndexError> {
     settings.check()?;
+    settings.check_factory(Some(vectors.dimension()))?;
     let threads = settings.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool
@@ -177,6 +195,7 @@ fn build_here(
         Kind::Flat => flat::write(path, &description, rows.as_rows().values())?,
         Kind::Hnsw => hnsw::write(path, &mut description, &rows, settings, progress)?,
         Kind::Graph => graph::write(path, &mut description, &rows, None, settings, progress)?,
+        Kind::Faiss => faiss::write(path, &mut description, &rows, settings, progress)?,
     };
     let recall = if settings.kind == Kind::Flat {
         Some(1.0)
@@ -204,6 +223,7 @@ fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
         rows: vectors.len(),
         m: 0,
         ef_construction: 0,
+        factory: None,
         beam: 0,
         recall_target: 1.0,
         held_out: 0,

@@ -38,6 +38,9 @@ pub struct Description {
     pub m: u32,
     /// Graph: candidates kept while building.
     pub ef_construction: u32,
+    /// Kind `faiss`: the index type as a factory string.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factory: Option<String>,
     /// Beam of a request that names none.
     pub beam: u32,
     /// The recall@10 that `beam` was chosen for.
@@ -196,13 +199,15 @@ impl Description {
             self.entries,
         ];
         let layers = self.layers.iter().copied();
-        let calibration = self
-            .calibration
-            .iter()
-            .flat_map(|entry| {
-                let slack = entry.slack.unwrap_or(f32::INFINITY);
-                [entry.beam, entry.recall.to_bits(), slack.to_bits(), entry.distances.to_bits()]
-            });
+        let calibration = self.calibration.iter().flat_map(|entry| {
+            let slack = entry.slack.unwrap_or(f32::INFINITY);
+            [
+                entry.beam,
+                entry.recall.to_bits(),
+                slack.to_bits(),
+                entry.distances.to_bits(),
+            ]
+        });
         words
             .into_iter()
             .chain(layers)
@@ -224,6 +229,7 @@ impl Description {
             rows,
             m: words.next("m", 1 << 16)?,
             ef_construction: words.next("ef_construction", u32::MAX)?,
+            factory: None,
             beam: words.next("beam", u32::MAX)?,
             recall_target: words.number("recall target")?,
             held_out: words.next("held-out rows", rows as u32)?,

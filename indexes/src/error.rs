@@ -115,6 +115,14 @@ pub enum IndexError {
         /// What would do.
         expected: String,
     },
+    /// The kind `faiss` where this program has none.
+    #[error(
+        "{place}: found kind faiss, but this program was built without the feature faiss; rebuild with --features faiss"
+    )]
+    WithoutFaiss {
+        /// The setting or the file.
+        place: String,
+    },
     /// The operating system refused.
     #[error("{}: could not {action}: {source}", path.display())]
     Io {
@@ -178,6 +186,14 @@ impl IndexError {
             *place = Place::QueryRow(row as u64);
         }
         self
+    }
+
+    /// The kind `faiss`, in a setting or a file, where this program has none.
+    #[cfg(not(feature = "faiss"))]
+    pub(crate) fn without_faiss(place: impl fmt::Display) -> Self {
+        Self::WithoutFaiss {
+            place: place.to_string(),
+        }
     }
 
     /// A damaged part of a file.

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::Description;
 use crate::error::IndexError;
+use crate::faiss;
 use crate::file::{MappedFile, tag};
 use crate::flat::FlatIndex;
-use crate::hnsw::HnswIndex;
 use crate::graph::GraphIndex;
+use crate::hnsw::HnswIndex;
 use crate::metric::Metric;
 use crate::prepare::NO_ROW;
 use crate::row::RowId;
@@ -30,11 +31,17 @@ pub enum Kind {
     Hnsw,
     /// A flat graph walked over 4- or 8-bit codes, answers ranked by the f32 rows. The default.
     Graph,
+    /// Any index type of Faiss, named by a factory string. Needs the Cargo feature `faiss`.
+    Faiss,
 }
 
 impl Kind {
-    /// All kinds, in the order of their file codes.
+    /// All kinds that this program can build and open, in the order of their file codes.
+    #[cfg(not(feature = "faiss"))]
     pub const ALL: [Self; 3] = [Self::Flat, Self::Hnsw, Self::Graph];
+    /// All kinds that this program can build and open, in the order of their file codes.
+    #[cfg(feature = "faiss")]
+    pub const ALL: [Self; 4] = [Self::Flat, Self::Hnsw, Self::Graph, Self::Faiss];
 
     /// The name used in settings and reports.
     #[must_use]
@@ -43,6 +50,7 @@ impl Kind {
             Self::Flat => "flat",
             Self::Hnsw => "hnsw",
             Self::Graph => "graph",
+            Self::Faiss => "faiss",
         }
     }
 
@@ -52,6 +60,7 @@ impl Kind {
             Self::Flat => 1,
             Self::Hnsw => 2,
             Self::Graph => 3,
+            Self::Faiss => 4,
         }
     }
 }
@@ -66,6 +75,10 @@ impl FromStr for Kind {
     type Err = IndexError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        #[cfg(not(feature = "faiss"))]
+        if text == Self::Faiss.name() {
+            return Err(IndexError::without_faiss("kind"));
+        }
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == text)
@@ -183,17 +196,18 @@ pub(crate) fn search_each<I: Index + ?Sized>(
 }
 
 /// Maps an index file. Cheap whatever its size: the header, the section table and the description are checked, rows
-/// are not touched.
+/// are not touched. (Kind `faiss`: what Faiss wrote is read once, for its checksum.)
 ///
 /// # Errors
 /// [`IndexError::Io`] if it cannot be read; [`IndexError::NotAnIndex`], [`IndexError::Version`] or
-/// [`IndexError::Damaged`] if it is not a whole index file of this format version.
+/// [`IndexError::Damaged`] if it is not a whole index file of this format version; [`IndexError::WithoutFaiss`].
 pub fn open(path: &Path) -> Result<Box<dyn Index>, IndexError> {
     let file = MappedFile::open(path)?;
     Ok(match kind_of(&file)? {
         Kind::Flat => Box::new(FlatIndex::from_file(file)?),
         Kind::Hnsw => Box::new(HnswIndex::from_file(file)?),
         Kind::Graph => Box::new(GraphIndex::from_file(file)?),
+        Kind::Faiss => faiss::open(file)?,
     })
 }
 
@@ -208,13 +222,15 @@ pub fn verify(path: &Path) -> Result<(), IndexError> {
         Kind::Flat => FlatIndex::from_file(file)?.verify(),
         Kind::Hnsw => HnswIndex::from_file(file)?.verify(),
         Kind::Graph => GraphIndex::from_file(file)?.verify(),
+        Kind::Faiss => faiss::verify(file),
     }
 }
 
 fn kind_of(file: &MappedFile) -> Result<Kind, IndexError> {
     let code = file.kind();
-    let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code);
-    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat), 2 (hnsw) or 3 (graph)"))
+    let kinds = [Kind::Flat, Kind::Hnsw, Kind::Graph, Kind::Faiss];
+    let kind = kinds.into_iter().find(|kind| kind.code() == code);
+    kind.ok_or_else(|| file.damaged("header, kind", code, "1 (flat), 2 (hnsw), 3 (graph) or 4 (faiss)"))
 }
 
 /// Reads and checks the description section.

@@ -23,13 +23,18 @@
 //! ```
 //!
 //! Layout, in the order a vector travels: [`vectors`] (what comes in) → `prepare` (checked, normalized, padded) →
-//! `build` → `hnsw` or `flat` → `file` (sections, checksums, the map) → `search` (request, plan, scratch) with
+//! `build` → `hnsw`, `flat` or `faiss` (optional feature) → `file` (sections, checksums, the map) → `search` (request, plan, scratch) with
 //! [`kernel`] below everything. The file format is written down in `FORMAT.md`.
 
 mod build;
 mod connect;
 mod description;
 mod error;
+#[cfg(feature = "faiss")]
+mod faiss;
+#[cfg(not(feature = "faiss"))]
+#[path = "faiss/absent.rs"]
+mod faiss;
 mod file;
 mod flat;
 mod graph;

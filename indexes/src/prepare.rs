@@ -113,8 +113,15 @@ impl Groups {
 impl Groups {
     /// Pairs of the first row of a group and each later row of it, sorted, as one list of numbers.
     pub(crate) fn followers(&self) -> Vec<u32> {
-        let next = |row: u32| self.next.get(row as usize).copied().filter(|&next| next != NO_ROW);
-        let of = |&first: &u32| std::iter::successors(next(first), move |&row| next(row)).flat_map(move |row| [first, row]);
+        let next = |row: u32| {
+            self.next
+                .get(row as usize)
+                .copied()
+                .filter(|&next| next != NO_ROW)
+        };
+        let of = |&first: &u32| {
+            std::iter::successors(next(first), move |&row| next(row)).flat_map(move |row| [first, row])
+        };
         self.first.iter().flat_map(of).collect()
     }
 }

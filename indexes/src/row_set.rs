@@ -47,6 +47,12 @@ impl RowSet {
         self.count
     }
 
+    /// One bit per row, the lowest first; none is set past the last row.
+    #[cfg(feature = "faiss")]
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Adds a row; says whether it was new. A row outside `0..len` is not added.
     pub fn insert(&mut self, row: RowId) -> bool {
         if row.index() >= self.len || self.contains(row) {

@@ -46,7 +46,7 @@ pub struct Args {
     /// Similarity of vectors: cosine, dot or l2
     #[arg(long, default_value_t = Metric::Cosine)]
     metric: Metric,
-    /// Index kind: flat or hnsw
+    /// Index kind: flat or hnsw (and faiss, where it was built in with --features faiss)
     #[arg(long, default_value_t = Kind::Hnsw)]
     kind: Kind,
     /// Graph degree (HNSW's M), 2 to 128
@@ -55,6 +55,9 @@ pub struct Args {
     /// Candidate pool while building (efConstruction), 1 to 10,000
     #[arg(long, default_value_t = 200)]
     ef_construction: usize,
+    /// Type of index for --kind faiss, as a Faiss factory string [default: HNSW32,SQ8]
+    #[arg(long, value_name = "STRING")]
+    factory: Option<String>,
     /// Print a summary as one JSON object on the last line
     #[arg(long)]
     json: bool,
@@ -70,6 +73,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         index: BuildSettings {
             m: args.m,
             ef_construction: args.ef_construction,
+            factory: args.factory.clone(),
             ..BuildSettings::new(args.kind, args.metric)
         },
         models: args.common.model_place(&config),

@@ -35,7 +35,7 @@ pub(super) struct CollectionInfo {
     dimension: usize,
     /// Similarity: `cosine`, `dot` or `l2`.
     metric: String,
-    /// Index kind: `flat` or `hnsw`.
+    /// Index kind: `flat`, `hnsw` or `faiss`.
     index: String,
     /// When the snapshot was built, RFC 3339.
     created: String,

@@ -41,7 +41,7 @@ pub struct Manifest {
     pub metric: String,
     /// Numbers per vector.
     pub dimension: u64,
-    /// Index kind (`flat` or `hnsw`).
+    /// Index kind (`flat`, `hnsw` or `faiss`).
     pub index: String,
     /// Names of all fields found in the documents.
     pub document_fields: Vec<String>,

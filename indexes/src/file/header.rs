@@ -46,6 +46,15 @@ pub(crate) mod tag {
     pub(crate) const ENTRIES: u32 = 11;
     /// Rows whose vector an earlier row has, with that row.
     pub(crate) const FOLLOWERS: u32 = 12;
+    /// Faiss's factory string.
+    #[cfg(feature = "faiss")]
+    pub(crate) const FACTORY: u32 = 32;
+    /// What Faiss wrote.
+    #[cfg(feature = "faiss")]
+    pub(crate) const FAISS: u32 = 33;
+    /// The rows that the nodes of a Faiss index stand for.
+    #[cfg(feature = "faiss")]
+    pub(crate) const NODES: u32 = 34;
 }
 
 /// 16 bytes of BLAKE3.
@@ -85,6 +94,12 @@ impl Section {
             tag::SIGNS => "section signs".to_owned(),
             tag::ENTRIES => "section entries".to_owned(),
             tag::FOLLOWERS => "section followers".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::FACTORY => "section factory".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::FAISS => "section faiss".to_owned(),
+            #[cfg(feature = "faiss")]
+            tag::NODES => "section nodes".to_owned(),
             other => format!("section {other}"),
         }
     }

@@ -11,6 +11,8 @@ mod writer;
 pub(crate) use header::tag;
 pub(crate) use reader::{Mapped, MappedFile};
 pub(crate) use writer::FileWriter;
+#[cfg(feature = "faiss")]
+pub(crate) use writer::folder_of;
 
 #[cfg(target_endian = "big")]
 compile_error!(

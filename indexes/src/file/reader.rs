@@ -71,6 +71,12 @@ impl MappedFile {
         })
     }
 
+    /// Where it is.
+    #[cfg(not(feature = "faiss"))]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The number of the kind of index it holds.
     pub(crate) fn kind(&self) -> u32 {
         self.header.kind

@@ -18,7 +18,9 @@ const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
 /// The beam of settings that a slack limits.
 const WIDEST: u32 = 512;
 /// Slacks that are measured, in typical distances between a first and a tenth neighbor.
-const SLACKS: [f32; 14] = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5];
+const SLACKS: [f32; 14] = [
+    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5,
+];
 /// Nothing wider is measured once recall is this.
 const ENOUGH: f32 = 0.9985;
 /// Rows whose links the error of estimates is measured on, and links of each.
@@ -69,17 +71,31 @@ impl Trial<'_> {
             slack: slack.unwrap_or(f32::INFINITY),
         };
         let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
-            let Scratch { walk, batch, top, neighbors, .. } = scratch;
+            let Scratch {
+                walk,
+                batch,
+                top,
+                neighbors,
+                ..
+            } = scratch;
             self.quantizer.code_query(query, &mut walk.query);
             let spent = graph.walk(&limits, walk);
-            rank(self.space, query, (K, margin(error, walk.query.norm)), walk, batch, top);
+            rank(
+                self.space,
+                query,
+                (K, margin(error, walk.query.norm)),
+                walk,
+                batch,
+                top,
+            );
             top.drain_into(neighbors);
             let found: Vec<u32> = neighbors.iter().map(|neighbor| neighbor.row.0).collect();
             (recall::recall(&found, truth), spent.distances as f64)
         };
         let pairs = self.queries.par_iter().zip(&self.truth);
         let measured: Vec<(f64, f64)> = pairs.map_init(Scratch::new, of_query).collect();
-        let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
+        let mean =
+            |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
         BeamRecall {
             beam,
             recall: mean(|one| one.0) as f32,
@@ -116,7 +132,13 @@ pub(super) fn code_error(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph
 }
 
 fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, row: u32) -> (f64, usize) {
-    let ids: Vec<u32> = graph.list(row).iter().copied().take(ERROR_LINKS).take_while(|&id| (id as usize) < space.len()).collect();
+    let ids: Vec<u32> = graph
+        .list(row)
+        .iter()
+        .copied()
+        .take(ERROR_LINKS)
+        .take_while(|&id| (id as usize) < space.len())
+        .collect();
     let values = space.rows.get(row).unwrap_or(&[]);
     let (mut query, mut scores) = (CodedQuery::default(), Scores::default());
     quantizer.code_query(values, &mut query);
@@ -127,13 +149,22 @@ fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, r
         Metric::L2 => f64::from(query.norm).powi(2),
         Metric::Cosine | Metric::Dot => {
             let products = values.iter().zip(quantizer.mean());
-            -products.map(|(&value, &mean)| f64::from(value) * f64::from(mean)).sum::<f64>()
+            -products
+                .map(|(&value, &mean)| f64::from(value) * f64::from(mean))
+                .sum::<f64>()
         }
     };
     if query.norm <= 0.0 {
         return (0.0, 0);
     }
-    let error = |(&estimate, &exact): (&f32, &f32)| (f64::from(estimate) + common - f64::from(exact)) / f64::from(query.norm);
-    let squares = scores.distances.iter().zip(&exact).map(error).map(|error| error * error);
+    let error = |(&estimate, &exact): (&f32, &f32)| {
+        (f64::from(estimate) + common - f64::from(exact)) / f64::from(query.norm)
+    };
+    let squares = scores
+        .distances
+        .iter()
+        .zip(&exact)
+        .map(error)
+        .map(|error| error * error);
     (squares.sum(), ids.len())
 }

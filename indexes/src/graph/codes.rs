@@ -42,7 +42,11 @@ impl Codes<'_> {
             CodeBits::Eight => self.kernels.dot_u8_rows(&query.values, &self.rows, ids, dots),
         }
         let middle = self.bits.middle() * query.sum as f32;
-        let unit = if self.squared { -2.0 * query.scale } else { -query.scale };
+        let unit = if self.squared {
+            -2.0 * query.scale
+        } else {
+            -query.scale
+        };
         distances.clear();
         distances.extend(ids.iter().zip(dots.iter()).map(|(&id, &dot)| {
             let bias = self.biases.get(id as usize).copied().unwrap_or(0.0);
@@ -75,7 +79,6 @@ impl Codes<'_> {
 /// Codes of one width in memory.
 #[derive(Debug, Default)]
 pub(super) struct CodeTable {
-    pub(super) bits: CodeBits,
     stride: usize,
     pub(super) bytes: Vec<u8>,
     pub(super) scales: Vec<f32>,
@@ -85,7 +88,6 @@ impl CodeTable {
     fn zeros(bits: CodeBits, rows: usize, dimension: usize) -> Self {
         let stride = bits.row_bytes(dimension);
         Self {
-            bits,
             stride,
             bytes: vec![0; rows * stride],
             scales: vec![0.0; rows],
@@ -100,10 +102,13 @@ impl CodeTable {
     pub(super) fn gather(codes: &Codes<'_>, ids: &[u32]) -> Self {
         let row = |&id: &u32| codes.rows.get(id).unwrap_or(&[]);
         Self {
-            bits: codes.bits,
             stride: codes.rows.stride(),
             bytes: ids.iter().flat_map(row).copied().collect(),
-            scales: ids.iter().filter_map(|&id| codes.scales.get(id as usize)).copied().collect(),
+            scales: ids
+                .iter()
+                .filter_map(|&id| codes.scales.get(id as usize))
+                .copied()
+                .collect(),
         }
     }
 }
@@ -126,13 +131,22 @@ pub(super) struct RowCodes {
 
 impl RowCodes {
     /// Codes of prepared rows, on all threads of the current pool.
-    pub(super) fn of(rows: &Rows<'_>, dimension: usize, quantizer: &Quantizer, metric: Metric, kernels: &'static Kernels) -> Self {
+    pub(super) fn of(
+        rows: &Rows<'_>,
+        dimension: usize,
+        quantizer: &Quantizer,
+        metric: Metric,
+        kernels: &'static Kernels,
+    ) -> Self {
         let len = rows.len();
         let mut four = CodeTable::zeros(CodeBits::Four, len, dimension);
         let mut eight = CodeTable::zeros(CodeBits::Eight, len, dimension);
         let (mut sums, mut lengths) = (vec![0; len], vec![0.0; len]);
         let fours = four.bytes.par_chunks_exact_mut(four.stride).zip(&mut four.scales);
-        let eights = eight.bytes.par_chunks_exact_mut(eight.stride).zip(&mut eight.scales);
+        let eights = eight
+            .bytes
+            .par_chunks_exact_mut(eight.stride)
+            .zip(&mut eight.scales);
         let facts = sums.par_iter_mut().zip(&mut lengths);
         fours.zip(eights).zip(facts).enumerate().for_each_init(
             || (Vec::new(), vec![0; quantizer.padded()]),
@@ -146,7 +160,11 @@ impl RowCodes {
                 *length = rotated.iter().map(|value| value * value).sum();
             },
         );
-        let lifts = if metric == Metric::Dot { lifts(rows) } else { Vec::new() };
+        let lifts = if metric == Metric::Dot {
+            lifts(rows)
+        } else {
+            Vec::new()
+        };
         Self {
             four,
             eight,
@@ -165,7 +183,11 @@ impl RowCodes {
             bits,
             rows: table.rows(),
             scales: &table.scales,
-            biases: if self.metric == Metric::L2 { &self.lengths } else { &[] },
+            biases: if self.metric == Metric::L2 {
+                &self.lengths
+            } else {
+                &[]
+            },
             squared: self.metric == Metric::L2,
             kernels: self.kernels,
         }
@@ -202,10 +224,18 @@ impl RowCodes {
 
     /// Squared distances (under metric dot: lifted) between the row in `query` and other rows, from 8-bit codes on both
     /// sides.
-    pub(super) fn distances(&self, row: u32, query: &CodedQuery, ids: &[u32], dots: &mut Vec<i32>, out: &mut Vec<f32>) {
+    pub(super) fn distances(
+        &self,
+        row: u32,
+        query: &CodedQuery,
+        ids: &[u32],
+        dots: &mut Vec<i32>,
+        out: &mut Vec<f32>,
+    ) {
         dots.clear();
         dots.resize(ids.len(), 0);
-        self.kernels.dot_u8_rows(&query.values, &self.eight.rows(), ids, dots);
+        self.kernels
+            .dot_u8_rows(&query.values, &self.eight.rows(), ids, dots);
         // Both sides stand for (code - 127.5); the query's values are its codes less 128.
         let (middle, padded) = (CodeBits::Eight.middle(), query.values.len() as f32);
         let common = middle * (query.sum as f32 + 0.5 * padded);
@@ -230,9 +260,14 @@ impl RowCodes {
 fn lifts(rows: &Rows<'_>) -> Vec<f32> {
     let squares = |row: u32| -> f64 {
         let values = rows.get(row).unwrap_or(&[]);
-        values.iter().map(|&value| f64::from(value) * f64::from(value)).sum()
+        values
+            .iter()
+            .map(|&value| f64::from(value) * f64::from(value))
+            .sum()
     };
     let all: Vec<f64> = (0..rows.len() as u32).into_par_iter().map(squares).collect();
     let longest = all.iter().copied().fold(0.0, f64::max);
-    all.iter().map(|squares| (longest - squares).max(0.0).sqrt() as f32).collect()
+    all.iter()
+        .map(|squares| (longest - squares).max(0.0).sqrt() as f32)
+        .collect()
 }

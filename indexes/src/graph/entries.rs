@@ -54,7 +54,9 @@ fn count(nodes: usize) -> usize {
 /// Evenly spaced nodes, for walks while the graph grows.
 pub(super) fn spaced(nodes: &[u32], count: usize) -> Vec<u32> {
     let count = count.min(nodes.len());
-    (0..count).map(|place| nodes[place * nodes.len() / count]).collect()
+    (0..count)
+        .map(|place| nodes[place * nodes.len() / count])
+        .collect()
 }
 
 /// The rows nearest to the centers of clusters (Lloyd's algorithm on a seeded sample), ascending.
@@ -77,7 +79,9 @@ pub(super) fn choose(codes: &RowCodes, rows: &Rows<'_>, nodes: &[u32], seed: u64
     let nearest_row = |center: &Vec<f32>| {
         let distance = |row: u32| codes.kernels.squared_l2(center, rows.get(row).unwrap_or(&[]));
         let nearest = sample.iter().copied().map(|row| (distance(row), row));
-        nearest.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, row)| row)
+        nearest
+            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+            .map(|(_, row)| row)
     };
     let mut chosen: Vec<u32> = centers.par_iter().filter_map(nearest_row).collect();
     chosen.sort_unstable();
@@ -86,14 +90,22 @@ pub(super) fn choose(codes: &RowCodes, rows: &Rows<'_>, nodes: &[u32], seed: u64
 }
 
 fn nearest_center(kernels: &Kernels, centers: &[Vec<f32>], row: &[f32]) -> usize {
-    let distances = centers.iter().map(|center| kernels.squared_l2(center, row)).enumerate();
-    distances.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(center, _)| center)
+    let distances = centers
+        .iter()
+        .map(|center| kernels.squared_l2(center, row))
+        .enumerate();
+    distances
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0, |(center, _)| center)
 }
 
 /// Each center becomes the mean of its rows; one without rows stays.
 fn move_centers(centers: &mut [Vec<f32>], rows: &Rows<'_>, sample: &[u32], nearest: &[usize]) {
     for (place, center) in centers.iter_mut().enumerate() {
-        let members = sample.iter().zip(nearest).filter(|(_, nearest)| **nearest == place);
+        let members = sample
+            .iter()
+            .zip(nearest)
+            .filter(|(_, nearest)| **nearest == place);
         let mut sum = vec![0.0_f32; center.len()];
         let mut count = 0.0_f32;
         for (&row, _) in members {
@@ -102,7 +114,10 @@ fn move_centers(centers: &mut [Vec<f32>], rows: &Rows<'_>, sample: &[u32], neare
             count += 1.0;
         }
         if count > 0.0 {
-            center.iter_mut().zip(&sum).for_each(|(center, sum)| *center = sum / count);
+            center
+                .iter_mut()
+                .zip(&sum)
+                .for_each(|(center, sum)| *center = sum / count);
         }
     }
 }

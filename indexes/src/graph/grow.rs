@@ -72,7 +72,9 @@ impl<'a> Growth<'a> {
     pub(super) fn insert(&mut self, rows: &[u32], done: impl Fn(usize)) {
         let mut rest = rows;
         while !rest.is_empty() {
-            let len = (self.nodes.len() / BATCH_SHARE).clamp(1, MOST_IN_BATCH).min(rest.len());
+            let len = (self.nodes.len() / BATCH_SHARE)
+                .clamp(1, MOST_IN_BATCH)
+                .min(rest.len());
             let (batch, later) = rest.split_at(len);
             self.insert_batch(batch);
             rest = later;
@@ -98,7 +100,11 @@ impl<'a> Growth<'a> {
     fn links_for(&self, row: u32, entries: &Entries, work: &mut Work) -> Vec<u32> {
         let GrowSettings { degree, beam } = self.settings;
         self.codes.as_query(row, &mut work.walk.query);
-        let limits = Limits { beam, k: 1, slack: f32::INFINITY };
+        let limits = Limits {
+            beam,
+            k: 1,
+            slack: f32::INFINITY,
+        };
         self.graph(entries).walk(&limits, &mut work.walk);
         work.found.clear();
         work.found.extend(work.walk.pool.iter().map(|(node, _)| node));
@@ -167,17 +173,20 @@ impl<'a> Growth<'a> {
     pub(super) fn finish(&self) -> Vec<u32> {
         let degree = self.settings.degree;
         let mut links = vec![NO_ROW; self.codes.len() * degree];
-        links
-            .par_chunks_exact_mut(degree)
-            .enumerate()
-            .for_each_init(PruneScratch::default, |scratch, (row, slots)| {
+        links.par_chunks_exact_mut(degree).enumerate().for_each_init(
+            PruneScratch::default,
+            |scratch, (row, slots)| {
                 let list = self.list(row as u32);
                 match list.len() > degree {
                     true => scratch.prune(self.codes, row as u32, list, degree, ALPHA),
                     false => scratch.sort(self.codes, row as u32, list),
                 }
-                slots.iter_mut().zip(&scratch.chosen).for_each(|(slot, &link)| *slot = link);
-            });
+                slots
+                    .iter_mut()
+                    .zip(&scratch.chosen)
+                    .for_each(|(slot, &link)| *slot = link);
+            },
+        );
         links
     }
 }

@@ -44,7 +44,9 @@ impl Older<'_> {
             return kept;
         }
         let gone = old.iter().filter(|&&link| self.now(link).is_none());
-        let beyond = gone.flat_map(|&link| self.list(link)).filter_map(|&link| self.now(link));
+        let beyond = gone
+            .flat_map(|&link| self.list(link))
+            .filter_map(|&link| self.now(link));
         let candidates: Vec<u32> = kept.iter().copied().chain(beyond).collect();
         let mut scratch = PruneScratch::default();
         scratch.prune(codes, row, &candidates, degree, ALPHA);

@@ -4,7 +4,7 @@ use super::codes::Codes;
 use super::entries::Entries;
 use super::quantizer::{CodeBits, Quantizer};
 use super::rank::{margin, rank};
-use super::rotation::{Rotation, padded, sign_words};
+use super::rotation::{Rotation, sign_words};
 use super::walk::{Graph, Limits, Spent};
 use crate::description::{Description, Effect};
 use crate::error::IndexError;
@@ -57,10 +57,11 @@ impl GraphIndex {
     pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
         let description = describe(&file)?;
         let (rows, dimension) = (description.rows, description.dimension);
-        let bits = CodeBits::ALL.into_iter().find(|bits| bits.bits() == description.code_bits);
-        let bits = bits.ok_or_else(|| {
-            file.damaged("section description, code bits", description.code_bits, "4 or 8")
-        })?;
+        let bits = CodeBits::ALL
+            .into_iter()
+            .find(|bits| bits.bits() == description.code_bits);
+        let bits = bits
+            .ok_or_else(|| file.damaged("section description, code bits", description.code_bits, "4 or 8"))?;
         let is_l2 = description.metric == Metric::L2;
         let lengths = is_l2.then(|| file.numbers(tag::LENGTHS, rows)).transpose()?;
         let followers = file
@@ -126,9 +127,21 @@ impl GraphIndex {
     fn course(&self, request: &Request<'_>) -> Course {
         let rows = self.description.rows;
         let k = request.k.min(rows);
-        let Some(Effect { beam, slack, distances }) = self.description.effect_of(request.effort) else {
-            let limits = Limits { beam: 0, k, slack: 0.0 };
-            return Course { plan: Plan::Exact, limits };
+        let Some(Effect {
+            beam,
+            slack,
+            distances,
+        }) = self.description.effect_of(request.effort)
+        else {
+            let limits = Limits {
+                beam: 0,
+                k,
+                slack: 0.0,
+            };
+            return Course {
+                plan: Plan::Exact,
+                limits,
+            };
         };
         let limits = Limits {
             beam: beam.max(2 * k),
@@ -152,7 +165,14 @@ impl GraphIndex {
 
     /// Compares the candidates in full and puts the best rows into the scratch.
     fn rank(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
-        let Scratch { query, walk, batch, top, neighbors, .. } = scratch;
+        let Scratch {
+            query,
+            walk,
+            batch,
+            top,
+            neighbors,
+            ..
+        } = scratch;
         let margin = margin(self.description.code_error, walk.query.norm);
         let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
         top.drain_into(neighbors);
@@ -200,10 +220,17 @@ impl GraphIndex {
     }
 
     /// Follows the course; `None` if the walk cost more than comparing everything would.
-    fn follow(&self, course: &Course, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Option<Report> {
+    fn follow(
+        &self,
+        course: &Course,
+        k: usize,
+        filter: Option<&RowSet>,
+        scratch: &mut Scratch,
+    ) -> Option<Report> {
         let graph = self.graph();
         let limits = &course.limits;
-        self.quantizer.code_query(scratch.query.as_slice(), &mut scratch.walk.query);
+        self.quantizer
+            .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
         let nodes = filter.and_then(|filter| self.nodes_of(filter));
         let nodes = nodes.as_ref().or(filter);
         let walk = &mut scratch.walk;
@@ -211,7 +238,9 @@ impl GraphIndex {
             (Plan::Scan, Some(nodes)) => graph.scan(limits, nodes.iter().map(|row| row.0), walk),
             (Plan::Scan, None) => graph.scan(limits, 0..self.description.rows as u32, walk),
             (_, None) => graph.walk(limits, walk),
-            (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64, walk).ok()?,
+            (_, Some(nodes)) => graph
+                .walk_filtered(limits, nodes, nodes.count() as u64, walk)
+                .ok()?,
         };
         let compared = self.rank(k, filter, scratch);
         Some(self.report(course, spent, compared))
@@ -245,6 +274,12 @@ impl Index for GraphIndex {
         self.file.len()
     }
 
+    /// Codes, their scales and the links: what a walk reads.
+    fn hot_bytes(&self) -> u64 {
+        let per_row = self.codes().row_bytes() + (self.width() * size_of::<u32>()) as u64;
+        per_row * self.description.rows as u64
+    }
+
     fn vector(&self, row: RowId) -> Option<&[f32]> {
         self.vectors.get(row)
     }
@@ -269,17 +304,14 @@ impl Index for GraphIndex {
         Ok(self.exact(request.k.min(rows), filter, scratch))
     }
 
-    fn search_batch(&self, queries: VectorsView<'_>, request: &Request<'_>) -> Result<Vec<Answer>, IndexError> {
+    fn search_batch(
+        &self,
+        queries: VectorsView<'_>,
+        request: &Request<'_>,
+    ) -> Result<Vec<Answer>, IndexError> {
         match self.course(request).plan {
             Plan::Exact => scan_batch(&self.space(), &self.description, queries, request),
             _ => search_each(self, queries, request),
         }
     }
-}
-
-/// Values per code row and bytes that a walk reads per row at most: codes, scale, links.
-pub(super) fn hot_bytes(description: &Description) -> usize {
-    let codes = padded(description.dimension) * description.code_bits as usize / 8;
-    let numbers = if description.metric == Metric::L2 { 2 } else { 1 };
-    codes + size_of::<u32>() * (numbers + 2 * description.m as usize)
 }

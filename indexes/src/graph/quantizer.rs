@@ -120,7 +120,11 @@ impl Quantizer {
             false => (0.0, 0.0),
         };
         out.values.clear();
-        out.values.extend(rotated.iter().map(|value| nearest(value * inverse + 128.0) as i8 ^ -128));
+        out.values.extend(
+            rotated
+                .iter()
+                .map(|value| nearest(value * inverse + 128.0) as i8 ^ -128),
+        );
         out.scale = scale;
         out.sum = out.values.iter().map(|&value| i32::from(value)).sum();
         out.norm = rotated.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -164,7 +168,8 @@ fn best_step(values: &[f32], deviation: f32, bits: CodeBits) -> f32 {
         let (mut product, mut squares) = ([0.0_f32; 8], [0.0_f32; 8]);
         for lanes in values.as_chunks::<8>().0 {
             for lane in 0..8 {
-                let code = f32::from(nearest((lanes[lane] * inverse + middle).clamp(0.0, bits.top()))) - middle;
+                let code =
+                    f32::from(nearest((lanes[lane] * inverse + middle).clamp(0.0, bits.top()))) - middle;
                 product[lane] += lanes[lane] * code;
                 squares[lane] += code * code;
             }

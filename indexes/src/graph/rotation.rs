@@ -47,12 +47,20 @@ impl Rotation {
         };
         // Every transform scales by the root of the block, undone here.
         let unit = 1.0 / (block as f32).sqrt();
-        let bit = |place: usize| signs.get(place / 32).is_some_and(|word| word >> (place % 32) & 1 == 1);
+        let bit = |place: usize| {
+            signs
+                .get(place / 32)
+                .is_some_and(|word| word >> (place % 32) & 1 == 1)
+        };
         let factors = (0..ROUNDS * padded)
             .map(|place| {
                 let (round, place_in) = (place / padded, place % padded);
                 let start = Self::start(round, padded, block);
-                let scale = if (start..start + block).contains(&place_in) { unit } else { 1.0 };
+                let scale = if (start..start + block).contains(&place_in) {
+                    unit
+                } else {
+                    1.0
+                };
                 if bit(place) { -scale } else { scale }
             })
             .collect();
@@ -77,7 +85,10 @@ impl Rotation {
     /// Rotates `values` ([`Self::padded`] of them, zeros behind the vector) in place.
     pub(super) fn apply(&self, values: &mut [f32]) {
         for (round, factors) in self.factors.chunks_exact(self.padded).enumerate() {
-            values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            values
+                .iter_mut()
+                .zip(factors)
+                .for_each(|(value, factor)| *value *= factor);
             let start = Self::start(round, self.padded, self.block);
             if let Some(block) = values.get_mut(start..start + self.block) {
                 hadamard(block);

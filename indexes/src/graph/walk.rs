@@ -114,8 +114,17 @@ impl<'a> Graph<'a> {
     fn start(&self, limits: &Limits, filter: Option<&RowSet>, scratch: &mut WalkScratch) -> Spent {
         scratch.visited.reset(self.len());
         scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
-        let WalkScratch { query, scores, pool, visited, fresh, .. } = scratch;
-        self.entries.codes(&self.codes).score(query, &self.entries.places, scores);
+        let WalkScratch {
+            query,
+            scores,
+            pool,
+            visited,
+            fresh,
+            ..
+        } = scratch;
+        self.entries
+            .codes(&self.codes)
+            .score(query, &self.entries.places, scores);
         for (&node, &distance) in self.entries.nodes.iter().zip(&scores.distances) {
             let admitted = filter.is_none_or(|filter| filter.contains(RowId(node)));
             if admitted && pool.insert(node, distance) {
@@ -125,10 +134,18 @@ impl<'a> Graph<'a> {
         let mut distances = self.entries.nodes.len() as u64;
         if let Some(filter) = filter {
             fresh.clear();
-            fresh.extend(filter.spaced(FILTER_STARTS).map(|row| row.0).filter(|&row| self.is_node(row) && visited.insert(row)));
+            fresh.extend(
+                filter
+                    .spaced(FILTER_STARTS)
+                    .map(|row| row.0)
+                    .filter(|&row| self.is_node(row) && visited.insert(row)),
+            );
             distances += self.score_fresh(scratch);
         }
-        Spent { distances, ..Spent::default() }
+        Spent {
+            distances,
+            ..Spent::default()
+        }
     }
 
     /// Rows whose vector an earlier row has are no nodes: they have no links.
@@ -139,7 +156,12 @@ impl<'a> Graph<'a> {
     /// Puts the admissible neighbors of a node into `fresh`, then neighbors of the others until there are enough. Gives
     /// the number of lists read.
     fn gather_admissible(&self, node: u32, filter: &RowSet, scratch: &mut WalkScratch) -> u64 {
-        let WalkScratch { visited, fresh, detours, .. } = scratch;
+        let WalkScratch {
+            visited,
+            fresh,
+            detours,
+            ..
+        } = scratch;
         fresh.clear();
         detours.clear();
         let mut admissible = 0;
@@ -175,7 +197,13 @@ impl<'a> Graph<'a> {
     /// Scores the fresh nodes and offers them to the pool; gives how many there were.
     #[inline]
     fn score_fresh(&self, scratch: &mut WalkScratch) -> u64 {
-        let WalkScratch { query, scores, pool, fresh, .. } = scratch;
+        let WalkScratch {
+            query,
+            scores,
+            pool,
+            fresh,
+            ..
+        } = scratch;
         if let Some(next) = pool.peek() {
             prefetch(self.list(next));
         }
@@ -187,7 +215,12 @@ impl<'a> Graph<'a> {
     }
 
     /// Scores every admissible node (all of them without a filter) into the pool.
-    pub(super) fn scan(&self, limits: &Limits, rows: impl Iterator<Item = u32>, scratch: &mut WalkScratch) -> Spent {
+    pub(super) fn scan(
+        &self,
+        limits: &Limits,
+        rows: impl Iterator<Item = u32>,
+        scratch: &mut WalkScratch,
+    ) -> Spent {
         scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
         let mut rows = rows.filter(|&row| self.is_node(row)).peekable();
         let mut spent = Spent::default();

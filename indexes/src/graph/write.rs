@@ -86,7 +86,11 @@ impl<'a> Making<'a> {
         let codes = RowCodes::of(&rows, dimension, &quantizer, metric, kernels);
         Ok(Self {
             rows,
-            space: Space { rows, metric, kernels },
+            space: Space {
+                rows,
+                metric,
+                kernels,
+            },
             quantizer,
             codes,
             settings,
@@ -162,7 +166,13 @@ impl<'a> Making<'a> {
         (links, entries)
     }
 
-    fn with_graph<T>(&self, links: &[u32], entries: &[u32], bits: CodeBits, then: impl FnOnce(&Graph<'_>) -> T) -> T {
+    fn with_graph<T>(
+        &self,
+        links: &[u32],
+        entries: &[u32],
+        bits: CodeBits,
+        then: impl FnOnce(&Graph<'_>) -> T,
+    ) -> T {
         let codes = self.codes.searched(bits);
         let entries = Entries::of(entries, &codes);
         then(&Graph {
@@ -174,7 +184,13 @@ impl<'a> Making<'a> {
     }
 
     /// Measures the graph over `kept` with each width of codes and keeps the cheaper one's measurements.
-    fn calibrate(&self, description: &mut Description, growth: &Growth<'_>, kept: &[u32], held_out: &[u32]) -> CodeBits {
+    fn calibrate(
+        &self,
+        description: &mut Description,
+        growth: &Growth<'_>,
+        kept: &[u32],
+        held_out: &[u32],
+    ) -> CodeBits {
         self.report(Phase::Calibrate, 0, 3);
         let mut admitted = RowSet::new(self.rows.len());
         kept.iter().for_each(|&row| {
@@ -191,7 +207,10 @@ impl<'a> Making<'a> {
         };
         let (links, entries) = self.finish(growth);
         let mut best: Option<(f32, CodeBits)> = None;
-        for bits in CodeBits::ALL.into_iter().filter(|&bits| self.settings.codes.is_none_or(|only| only == bits)) {
+        for bits in CodeBits::ALL
+            .into_iter()
+            .filter(|&bits| self.settings.codes.is_none_or(|only| only == bits))
+        {
             let points = self.with_graph(&links, &entries, bits, |graph| {
                 let error = code_error(&self.space, &self.quantizer, graph, kept);
                 trial.measure(graph, error)
@@ -206,7 +225,13 @@ impl<'a> Making<'a> {
         best.map_or(CodeBits::Four, |(_, bits)| bits)
     }
 
-    fn publish(&self, path: &Path, description: &Description, made: &Made, groups: &Groups) -> Result<u64, IndexError> {
+    fn publish(
+        &self,
+        path: &Path,
+        description: &Description,
+        made: &Made,
+        groups: &Groups,
+    ) -> Result<u64, IndexError> {
         self.report(Phase::Write, 0, 1);
         let table = self.codes.table(made.bits);
         let lengths = self.codes.searched(made.bits).biases;
@@ -253,7 +278,9 @@ fn cost(points: &[BeamRecall], bits: CodeBits, target: f32) -> f32 {
 fn mean(rows: &Rows<'_>, dimension: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f64; dimension];
     for row in (0..rows.len() as u32).filter_map(|row| rows.get(row)) {
-        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, &value)| *sum += f64::from(value));
     }
     let count = rows.len().max(1) as f64;
     sums.iter().map(|sum| (sum / count) as f32).collect()
@@ -265,7 +292,12 @@ mod tests {
 
     #[test]
     fn the_cheaper_width_that_reaches_the_target_wins() {
-        let point = |recall, distances| BeamRecall { beam: 1, recall, slack: None, distances };
+        let point = |recall, distances| BeamRecall {
+            beam: 1,
+            recall,
+            slack: None,
+            distances,
+        };
         let four = [point(0.8, 100.0), point(0.95, 500.0)];
         let eight = [point(0.85, 100.0), point(0.99, 300.0)];
         assert!(cost(&four, CodeBits::Four, 0.75) < cost(&eight, CodeBits::Eight, 0.75));

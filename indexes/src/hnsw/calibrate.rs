@@ -1,8 +1,7 @@
-//! Recall per beam, measured on rows that are not in the graph yet.
+//! Recall per beam, measured on rows that are not in the index yet.
 
 use rayon::prelude::*;
 
-use super::graph::Graph;
 use crate::build::{Phase, Progress};
 use crate::description::{BeamRecall, Description};
 use crate::error::IndexError;
@@ -18,10 +17,15 @@ const K: usize = 10;
 /// Beam of an index with too few rows to measure anything.
 const DEFAULT_BEAM: u32 = 64;
 
+/// The rows, at most `k` and best first, that a search with this beam finds for the query in a scratch, and how many
+/// distances it computed.
+pub(crate) type Find<'a> =
+    dyn Fn(&mut Scratch, usize, usize) -> Result<(Vec<u32>, u64), IndexError> + Sync + 'a;
+
 /// Recall@10 and mean number of distances of the rows `held_out` against all rows of `inserted`, per beam.
-pub(super) fn calibrate(
+pub(crate) fn calibrate(
     space: &Space<'_>,
-    graph: &Graph<'_>,
+    find: &Find<'_>,
     inserted: &[u32],
     held_out: &[u32],
     progress: &(dyn Fn(Progress) + Sync),
@@ -46,7 +50,7 @@ pub(super) fn calibrate(
     let truth = recall::exact_rows(space, &queries, K, Some(&admitted));
     report(1);
     let measure = |(step, beam): (usize, u32)| {
-        let (recall, distances) = measure(space, graph, &queries, &truth, beam)?;
+        let (recall, distances) = measure(space, find, &queries, &truth, beam)?;
         report(step + 2);
         Ok(BeamRecall {
             beam,
@@ -60,28 +64,28 @@ pub(super) fn calibrate(
 
 fn measure(
     space: &Space<'_>,
-    graph: &Graph<'_>,
+    find: &Find<'_>,
     queries: &[&[f32]],
     truth: &[Vec<u32>],
     beam: u32,
 ) -> Result<(f32, f32), IndexError> {
     let recall_of = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
         scratch.set_query(query, space.metric)?;
-        let spent = graph.walk(space, beam as usize, scratch);
-        let found: Vec<u32> = scratch.pool.iter().map(|(row, _)| row).take(K).collect();
-        Ok((recall::recall(&found, truth), spent.distances as f64))
+        let (found, distances) = find(scratch, beam as usize, K)?;
+        Ok((recall::recall(&found, truth), distances as f64))
     };
     let measured: Vec<(f64, f64)> = queries
         .par_iter()
         .zip(truth)
         .map_init(Scratch::new, recall_of)
         .collect::<Result<_, IndexError>>()?;
-    let mean = |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
+    let mean =
+        |of: fn(&(f64, f64)) -> f64| measured.iter().map(of).sum::<f64>() / measured.len().max(1) as f64;
     Ok((mean(|one| one.0) as f32, mean(|one| one.1) as f32))
 }
 
 /// The default beam: the smallest that reaches the target; the best there is if none does.
-pub(super) fn choose_beam(description: &Description) -> u32 {
+pub(crate) fn choose_beam(description: &Description) -> u32 {
     let setting = description.setting_for(description.recall_target);
     setting.map_or(DEFAULT_BEAM, |setting| setting.beam)
 }

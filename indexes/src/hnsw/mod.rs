@@ -18,5 +18,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "faiss")]
+pub(crate) use calibrate::{calibrate, choose_beam};
 pub(crate) use mapped::HnswIndex;
 pub(crate) use write::write;

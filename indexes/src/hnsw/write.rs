@@ -12,7 +12,7 @@ use crate::file::{FileWriter, tag};
 use crate::kernel::Kernels;
 use crate::prepare::Groups;
 use crate::random::SplitMix;
-use crate::search::Space;
+use crate::search::{Scratch, Space};
 use crate::vectors::AlignedRows;
 
 /// Writes a graph index of prepared rows; completes `description` and gives the file's length in bytes.
@@ -93,7 +93,13 @@ fn grow(
     };
     if !held_out.is_empty() {
         let frozen = freeze(&builder, kept);
-        description.calibration = calibrate(&space, &frozen.graph(&[]), kept, held_out, progress)?;
+        let graph = frozen.graph(&[]);
+        let find = |scratch: &mut Scratch, beam, k| {
+            let spent = graph.walk(&space, beam, scratch);
+            let found = scratch.pool.iter().map(|(row, _)| row).take(k).collect();
+            Ok((found, spent.distances))
+        };
+        description.calibration = calibrate(&space, &find, kept, held_out, progress)?;
         description.held_out = held_out.len() as u32;
         builder.insert(held_out, inserted);
     }

@@ -87,17 +87,16 @@ impl Pool {
     #[inline]
     pub(crate) fn peek(&self) -> Option<u32> {
         let rest = self.entries.get(self.cursor..)?;
-        rest.iter().find(|&&entry| entry & EXPANDED == 0).map(|&entry| node_of(entry))
+        rest.iter()
+            .find(|&&entry| entry & EXPANDED == 0)
+            .map(|&entry| node_of(entry))
     }
 
     /// Nodes and distances, nearest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.entries.iter().map(|&entry| (node_of(entry), distance_of(entry)))
-    }
-
-    /// How many candidates it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries
+            .iter()
+            .map(|&entry| (node_of(entry), distance_of(entry)))
     }
 }
 
@@ -117,7 +116,11 @@ fn node_of(entry: u64) -> u32 {
 #[inline]
 fn distance_of(entry: u64) -> f32 {
     let ordered = (entry >> 32) as u32;
-    f32::from_bits(if ordered >> 31 == 1 { ordered & !(1 << 31) } else { !ordered })
+    f32::from_bits(if ordered >> 31 == 1 {
+        ordered & !(1 << 31)
+    } else {
+        !ordered
+    })
 }
 
 #[cfg(test)]
