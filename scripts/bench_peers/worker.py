@@ -1,0 +1,122 @@
+"""One index of one peer in a process of its own, so that a crash takes nothing else along.
+
+``python -m bench_peers.worker SPEC``: builds at once, then obeys one word per line of standard input, each answered by
+one line of JSON: ``calibrate`` (choose the settings to time), ``pass`` (time each of them once), ``quit``. What the library
+prints goes to standard error.
+"""
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import figures, peers, sweep
+
+TINY_ROWS = 10
+TINY_PASSES = 7
+
+
+def timed(call, prepared):
+    """(answers, wall seconds, processor seconds of all threads) of one pass, one query after another."""
+    gc.collect()
+    gc.disable()
+    cpu, wall = time.process_time(), time.perf_counter()
+    answers = [call(query) for query in prepared]
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    gc.enable()
+    return answers, wall, cpu
+
+
+class Work:
+    def __init__(self, spec):
+        self.spec = spec
+        self.base, self.queries, self.truth = (np.load(spec[name], mmap_mode="r") for name in ("base", "queries", "truth"))
+        self.queries = np.array(self.queries)
+        Path(spec["folder"]).mkdir(parents=True, exist_ok=True)
+        self.peer = peers.library(spec["library"])(spec["settings"], spec["metric"], spec["k"], spec["folder"])
+        self.points, self.busy = [], 0.0
+
+    def build(self):
+        base = np.array(self.base)  # read from disk before the clock starts
+        started = time.perf_counter()
+        self.peer.build(base, self.spec["threads"])
+        seconds = time.perf_counter() - started
+        del base
+        self.peer.single_threaded()
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"build_s": seconds, "bytes": self.peer.bytes(), "resident": resident}
+
+    def measure(self, setting):
+        """One pass: (point, wall seconds)."""
+        call, prepared = self.peer.searcher(setting, self.queries)
+        answers, wall, cpu = timed(call, prepared)
+        self.busy = max(self.busy, cpu / wall)
+        recall = figures.recall(map(self.peer.ids, answers), self.truth)
+        return figures.Point(setting, recall, [len(prepared) / wall]), wall
+
+    def calibrate(self):
+        """Sweeps every family, tries what the peer knows around its best settings, keeps what is near the front."""
+        points = []
+        for family in self.peer.families():
+            points += sweep.sweep(family, self.measure, self.spec["targets"])
+        for target in self.spec["targets"]:
+            best = figures.best_at(points, target)
+            if best:
+                more = self.peer.polish(best.setting, self.queries, np.array(self.truth))
+                points += [self.measure(setting)[0] for setting in more]
+        self.points = figures.contenders(points)
+        tried = len(points)
+        for point in self.points:
+            point.passes = []
+        self.busy = 0.0
+        return {"tried": tried, "kept": len(self.points), "call_us": self.overhead()}
+
+    def overhead(self):
+        """Microseconds of one call on an index of a few rows, fastest of several passes; None if it cannot be told."""
+        try:
+            tiny = self.peer.tiny(np.array(self.base[:TINY_ROWS]))
+            family = tiny.families()[0]
+            call, prepared = tiny.searcher(family.setting(family.low), self.queries)
+            passes = [timed(call, prepared)[1] for _ in range(TINY_PASSES)]
+        except Exception as error:  # whatever the library raises on so small an index: the figure is then missing
+            print(f"overhead: {error!r}", file=sys.stderr)
+            return None
+        return min(passes) / len(prepared) * 1e6
+
+    def one_pass(self):
+        for point in self.points:
+            measured, _ = self.measure(point.setting)
+            point.passes += measured.passes
+            # Indexes that answer by chance or by time differ between passes: the least recall seen counts.
+            point.recall = min(point.recall, measured.recall)
+        return {"points": [point.as_json() for point in self.points], "cpu_share": self.busy}
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    spec = json.loads(sys.argv[1])
+
+    def answer(content):
+        answers.write(json.dumps(content) + "\n")
+        answers.flush()
+
+    work = Work(spec)
+    answer(work.build())
+    commands = {"calibrate": work.calibrate, "pass": work.one_pass}
+    for line in sys.stdin:
+        if line.strip() == "quit":
+            break
+        answer(commands[line.strip()]())
+    # Some libraries crash while they are taken apart; nothing is left to lose.
+    answers.close()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
