@@ -23,6 +23,9 @@ examples:
   scripts/bench-peers --vectors base.npy --queries queries.npy --metric cosine --peers svs --only 'R64' --append"""
 
 
+PEERS_HELP = f"of {', '.join(peers.LIBRARIES)} (default: all but pynndescent, which compiles for minutes)"
+
+
 def positive(text):
     value = int(text)
     if value < 1:
@@ -51,14 +54,26 @@ def parse_arguments(arguments):
     add("--metric", choices=vectors.METRICS, default="cosine")
     add("--k", type=positive, default=10, help="neighbors per query (10)")
     add("--kinds", default="graph,hnsw", help="Alike's kinds of index (graph,hnsw)")
-    add("--peers", type=peer_list, default=list(peers.LIBRARIES), metavar="NAMES", help=f"of {','.join(peers.LIBRARIES)}")
+    add("--peers", type=peer_list, default=peers.DEFAULT, metavar="NAMES", help=PEERS_HELP)
     add("--only", default="", metavar="REGEX", help="of the peers' indexes those that match: 'svs .*LVQ8|hnswlib'")
     add("--threads-build", type=positive, default=2, help="threads that build (2)")
     add("--passes", type=positive, default=3, help="timed passes per setting; the best one counts (3)")
-    add("--alike", type=Path, default=ROOT / "target/release/alike", metavar="PATH", help="program (target/release/alike)")
+    add(
+        "--alike",
+        type=Path,
+        default=ROOT / "target/release/alike",
+        metavar="PATH",
+        help="program (target/release/alike)",
+    )
     add("--out", type=Path, default=ROOT / ".alike/peers", metavar="DIR", help="(.alike/peers)")
     add("--append", action="store_true", help="add to what --out holds, replacing the indexes measured again")
-    add("--time-limit", type=float, default=3600, metavar="SECONDS", help="for one build, or one sweep, of a peer (3600)")
+    add(
+        "--time-limit",
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="for one build, or one sweep, of a peer (3600)",
+    )
     add("--reserve", type=float, default=4e9, metavar="BYTES", help="free memory under which a group is closed (4e9)")
     add("--sample", type=positive, metavar="N", help="trial run on N made-up clustered vectors instead of --vectors")
     add("--dimension", type=positive, default=96, help="of --sample (96)")

@@ -21,7 +21,8 @@ class Point:
 
 def label(setting):
     """``{"ef": 64, "m": 2}`` as text: ``ef=64 m=2``."""
-    return " ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in setting.items())
+    texts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in setting.items()}
+    return " ".join(f"{name}={text}" for name, text in texts.items())
 
 
 def recall(found, truth):
@@ -44,7 +45,7 @@ def pareto(points):
     return front[::-1]
 
 
-def contenders(points, slack=0.85):
+def contenders(points, slack=0.75):
     """The points that a second, luckier pass could still bring to the front: within ``slack`` of what beats them."""
     kept, fastest = [], 0.0
     for point in sorted(points, key=lambda point: (-point.recall, -point.qps)):

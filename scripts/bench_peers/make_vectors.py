@@ -6,8 +6,8 @@
 patches  200,000 patches of 28 x 28 gray pixels (784-d, 0 to 1; metric l2) out of photographs that ship inside PyPI
          wheels, at three scales, and 2,000 queries. Each photograph is cut into tiles; queries come from a tenth of
          the tiles, and no base patch shares a pixel with any of those.
-titles   200,000 texts encoded by ``alike build`` (384-d, normalized; metric cosine), and 2,000 queries. Base: 148,000
-         or so arXiv titles, and 50,000 recombined ones (the first half of one title, the second half of another). Queries
+titles   200,000 texts encoded by ``alike build`` (384-d, normalized; metric cosine), and 2,000 queries. Base: up to
+         150,000 arXiv titles, the rest recombined (the first half of one title, the second half of another). Queries
          are other titles: none of them is in the base, and none gave it a half.
 
 Both write WHAT_base.npy and WHAT_queries.npy (float32). The same seed gives the same files.

@@ -65,12 +65,13 @@ class Worker:
         return f"{how}: {lines[-1].strip()[:200]}" if lines else how
 
     def stop(self):
-        """Ends the process if it still runs."""
+        """Ends the process if it still runs. May be called again."""
         try:
             self.process.stdin.write(b"quit\n")
             self.process.stdin.close()
             self.process.wait(timeout=5)
         except (OSError, ValueError, subprocess.TimeoutExpired):
-            self.process.kill()
-            self.process.wait()
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
         self.process.stdout.close()

@@ -33,7 +33,7 @@ class Results:
         return self.content["runs"][self.number]
 
     def add(self, entry):
-        """Replaces the entry of the same index, if there is one. A library that could not be installed has one entry."""
+        """Replaces the entry of the same index, or that of a library that could not be installed before."""
         key = entry["library"], entry["variant"]
         kept = [old for old in self.content["peers"] if (old["library"], old["variant"]) != key]
         if entry["variant"] is not None:

@@ -36,35 +36,46 @@ class Bench:
         self.work.mkdir()
         self.prepare()
         self.results = Results(self.out / "results.json", self.problem, args.append)
-        self.group, self.largest = [], 0
+        self.group, self.starting, self.largest = [], None, 0
 
     def prepare(self):
         """Vectors as Alike gets them, as the peers get them, and the true neighbors."""
         args = self.args
         if args.sample:
-            made = vectors.clustered(args.sample, max(50, min(2000, args.sample // 10)), args.dimension, args.seed)
-            args.vectors, args.queries = self.work / "sample_base.npy", self.work / "sample_queries.npy"
-            for path, rows in zip((args.vectors, args.queries), made, strict=True):
-                np.save(path, rows)
-        base, queries = vectors.load(args.vectors), vectors.load(args.queries)
+            self.make_sample()
+        self.files = {"base": args.vectors.resolve(), "queries": args.queries.resolve()}
+        given = {name: vectors.load(path) for name, path in self.files.items()}
+        self.check(given["base"], given["queries"])
+        self.ready = {name: str(path) for name, path in self.files.items()}
+        if args.metric == "cosine":
+            for name, rows in given.items():
+                self.ready[name] = str(self.work / f"{name}.npy")
+                np.save(self.ready[name], vectors.normalized(rows))
+        digest = vectors.digest(given["base"], given["queries"], args.metric, args.k)
+        self.find_truth(digest)
+        self.problem = self.describe(given["base"], given["queries"], digest)
+
+    def make_sample(self):
+        args = self.args
+        made = vectors.clustered(args.sample, max(50, min(2000, args.sample // 10)), args.dimension, args.seed)
+        args.vectors, args.queries = self.work / "sample_base.npy", self.work / "sample_queries.npy"
+        for path, rows in zip((args.vectors, args.queries), made, strict=True):
+            np.save(path, rows)
+
+    def check(self, base, queries):
+        args = self.args
         if base.shape[1] != queries.shape[1]:
             found = f"{args.queries}: found dimension {queries.shape[1]}, expected {base.shape[1]} as in {args.vectors}"
             raise vectors.Unusable(found)
         if args.k >= len(base):
             raise vectors.Unusable(f"--k: found {args.k}, expected fewer than the {len(base)} rows of {args.vectors}")
         say(f"{len(base):,} x {base.shape[1]} vectors, {len(queries):,} queries")
-        self.files = {"base": Path(args.vectors).resolve(), "queries": Path(args.queries).resolve()}
-        ready = {name: vectors.normalized(rows) if args.metric == "cosine" else rows for name, rows in (("base", base), ("queries", queries))}
-        for name, rows in ready.items():
-            if args.metric == "cosine":
-                np.save(self.work / f"{name}.npy", rows)
-        folder = self.work if args.metric == "cosine" else None
-        self.ready = {name: str(folder / f"{name}.npy" if folder else self.files[name]) for name in ready}
-        digest = vectors.digest(base, queries, args.metric, args.k)
-        self.find_truth(ready, digest)
-        self.problem = {
+
+    def describe(self, base, queries, digest):
+        args = self.args
+        return {
             "digest": digest,
-            "name": f"made up, seed {args.seed}" if args.sample else Path(args.vectors).name,
+            "name": f"made up, seed {args.seed}" if args.sample else args.vectors.name,
             "rows": len(base),
             "dimension": base.shape[1],
             "queries": len(queries),
@@ -75,13 +86,14 @@ class Bench:
             "threads_build": args.threads_build,
         }
 
-    def find_truth(self, ready, digest):
+    def find_truth(self, digest):
         """Kept in the output folder under the problem's digest: exact search is long."""
         path = self.out / f"truth-{digest[:16]}.npy"
         if not path.exists():
             say("exact search for the true neighbors")
             started = time.monotonic()
-            truth = vectors.true_neighbors(ready["base"], ready["queries"], self.args.metric, self.args.k)
+            base, queries = (vectors.load(self.ready[name]) for name in ("base", "queries"))
+            truth = vectors.true_neighbors(base, queries, self.args.metric, self.args.k)
             beside = self.work / "truth.npy"
             np.save(beside, truth)
             beside.replace(path)
@@ -135,7 +147,7 @@ class Bench:
         spec = {"library": library, "settings": settings, "metric": self.args.metric, "k": self.args.k}
         spec |= {"threads": self.args.threads_build, "folder": str(folder), "targets": list(sweep.TARGETS)} | self.ready
         say(f"{library} {variant}: building")
-        worker = Worker(spec, self.out / f"logs/{folder.name}.log", self.args.time_limit)
+        worker = self.starting = Worker(spec, self.out / f"logs/{folder.name}.log", self.args.time_limit)
         try:
             built = worker.answer()
             self.largest = max(self.largest, built.pop("resident"))
@@ -186,8 +198,10 @@ class Bench:
             (self.out / "plot.svg").write_text(plot.svg(title, shown, lowest_recall(shown)))
 
     def close(self):
-        for worker, _ in self.group:
-            worker.stop()
+        """Also when interrupted: no worker outlives this process."""
+        for worker in [self.starting, *(worker for worker, _ in self.group)]:
+            if worker:
+                worker.stop()
 
 
 def lowest_recall(curves):

@@ -1,6 +1,6 @@
 """Which settings of a peer are timed: a geometric grid along one axis, refined at each target by bisection.
 
-The grid is what keeps the comparison honest: with a coarse one a peer's best setting at a recall is missed. Bisection finds
+The grid keeps the comparison honest: with a coarse one a peer's best setting at a recall is missed. Bisection finds
 the very smallest beam that reaches each target.
 """
 

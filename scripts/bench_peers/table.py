@@ -74,7 +74,8 @@ def full(content):
         cells += [number(row["bytes"] and row["bytes"] / count, ".0f"), number(row.get("cpu_share"), ".2f")]
         lines.append(line(cells))
     for row in (row for row in rows if not row["points"]):
-        lines.append(line([named(row), row["variant"] or NONE, f"not measured: {row['reason']}"] + [""] * (len(head) - 3)))
+        cells = [named(row), row["variant"] or NONE, f"not measured: {row['reason']}"]
+        lines.append(line(cells + [""] * (len(head) - len(cells))))
     return "\n".join(lines)
 
 
@@ -91,7 +92,8 @@ def named(row):
 def brief(content):
     """One line per library: at each target the best of its indexes, and by which setting."""
     rows, targets = rows_of(content), content["problem"]["targets"]
-    lines = [line(["library", *(f"best QPS at ≥ {target:.2f}" for target in targets)]), line(["---"] * (1 + len(targets)))]
+    head = ["library", *(f"best QPS at ≥ {target:.2f}" for target in targets)]
+    lines = [line(head), line(["---"] * len(head))]
     libraries = {}
     for row in (row for row in rows if row["points"]):
         libraries.setdefault(row["library"], []).append(row)
@@ -117,12 +119,13 @@ def page(content):
     drifts = [f"{value:.3f}" for value in drifts if value is not None]
     failed = [run["alike_failed"] for run in content["runs"] if run["alike_failed"]]
     notes = [
-        f"{problem['rows']:,} × {problem['dimension']} float32 vectors ({problem['name']}), {problem['queries']:,} queries, "
-        f"metric {problem['metric']}, k = {problem['k']}. {machine['cpu']}, {machine['cores']} cores, "
+        f"{problem['rows']:,} × {problem['dimension']} float32 vectors ({problem['name']}), {problem['queries']:,} "
+        f"queries, metric {problem['metric']}, k = {problem['k']}. {machine['cpu']}, {machine['cores']} cores; "
         f"builds on {problem['threads_build']} threads.",
-        f"One query at a time on one thread. QPS: best of {problem['passes']} passes over all queries, the passes of all "
-        "indexes of a group taken in turns; Alike: mean of its runs before and after, each best of as many passes. Recall on ids against exact search. The best "
-        "setting at each recall is chosen on the same queries for everybody, and nothing is interpolated.",
+        f"One query at a time on one thread. QPS: best of {problem['passes']} passes over all queries, the passes of "
+        "all indexes of a group taken in turns; Alike: mean of its runs before and after the peers, each the best of as many "
+        "passes. Recall on ids against exact search. The best setting at each recall is chosen on the same queries for "
+        "everybody, and nothing is interpolated.",
         "Alike ÷ it: Alike's graph (its HNSW where no graph was measured) by this index at each target; without call: "
         "after the time of the library's Python call, measured on ten rows, is taken off each of its queries. "
         "CPU: processor time by wall time while searching (more than 1: the library used more than one thread).",
@@ -132,7 +135,9 @@ def page(content):
     absent = "; ".join(f"{name}: {reason}" for name, reason in ABSENT.items())
     notes.append(f"Not to be had: {absent}.")
     notes += [f"Alike was not measured: {reason}" for reason in failed]
-    return "\n\n".join(["## Best of each library", brief(content), "## Every index", full(content), "## How", *notes, ""])
+    return "\n\n".join(
+        ["## Best of each library", brief(content), "## Every index", full(content), "## How", *notes, ""]
+    )
 
 
 def curves(content):
@@ -141,5 +146,7 @@ def curves(content):
     for row in rows_of(content):
         name = f"Alike {row['variant']}" if row["library"] == "Alike" else row["library"]
         fronts.setdefault(name, []).extend(row["points"])
-    found = [(name, [(point.recall, point.qps) for point in pareto(points)]) for name, points in fronts.items() if points]
+    found = [
+        (name, [(point.recall, point.qps) for point in pareto(points)]) for name, points in fronts.items() if points
+    ]
     return sorted(found, key=lambda item: (item[0] != "Alike graph", not item[0].startswith("Alike"), item[0]))

@@ -1,8 +1,8 @@
 """One index of one peer in a process of its own, so that a crash takes nothing else along.
 
 ``python -m bench_peers.worker SPEC``: builds at once, then obeys one word per line of standard input, each answered by
-one line of JSON: ``calibrate`` (choose the settings to time), ``pass`` (time each of them once), ``quit``. What the library
-prints goes to standard error.
+one line of JSON: ``calibrate`` (choose the settings to time), ``pass`` (time each of them once), ``quit``. What the
+library prints goes to standard error.
 """
 
 import gc
@@ -35,8 +35,8 @@ def timed(call, prepared):
 class Work:
     def __init__(self, spec):
         self.spec = spec
-        self.base, self.queries, self.truth = (np.load(spec[name], mmap_mode="r") for name in ("base", "queries", "truth"))
-        self.queries = np.array(self.queries)
+        self.base = np.load(spec["base"], mmap_mode="r")
+        self.queries, self.truth = np.load(spec["queries"]), np.load(spec["truth"])
         Path(spec["folder"]).mkdir(parents=True, exist_ok=True)
         self.peer = peers.library(spec["library"])(spec["settings"], spec["metric"], spec["k"], spec["folder"])
         self.points, self.busy = [], 0.0
@@ -45,7 +45,7 @@ class Work:
         base = np.array(self.base)  # read from disk before the clock starts
         started = time.perf_counter()
         self.peer.build(base, self.spec["threads"])
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started - self.peer.converting
         del base
         self.peer.single_threaded()
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -67,7 +67,7 @@ class Work:
         for target in self.spec["targets"]:
             best = figures.best_at(points, target)
             if best:
-                more = self.peer.polish(best.setting, self.queries, np.array(self.truth))
+                more = self.peer.polish(best.setting, self.queries, self.truth)
                 points += [self.measure(setting)[0] for setting in more]
         self.points = figures.contenders(points)
         tried = len(points)

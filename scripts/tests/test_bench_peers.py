@@ -85,7 +85,8 @@ class SweepTest(unittest.TestCase):
         values = sweep.grid(10, 500)
         self.assertEqual((values[0], values[-1]), (10, 500))
         self.assertEqual(values, sorted(set(values)))
-        self.assertTrue(all(after <= max(before + 1, before * 1.3) for before, after in zip(values, values[1:])))
+        steps = zip(values[:-1], values[1:], strict=True)
+        self.assertTrue(all(after <= max(before + 1, before * 1.3) for before, after in steps))
         self.assertEqual(sweep.grid(7, 7), [7])
 
     def test_bisection_finds_the_smallest_beam_for_each_target(self):
@@ -120,7 +121,7 @@ class VectorsTest(unittest.TestCase):
         self.assertGreater(len(self.base), 2 * vectors.BLOCK)
         for metric in ("dot", "l2"):
             found = vectors.true_neighbors(self.base, self.queries, metric, 10)
-            for query, row in zip(self.queries, found):
+            for query, row in zip(self.queries, found, strict=True):
                 self.assertEqual(row.tolist(), self.naive(metric, query, 10), metric)
 
     def test_equal_rows_come_in_order(self):
@@ -272,7 +273,9 @@ class PlotTest(unittest.TestCase):
 
     def test_every_point_lies_inside_the_axes(self):
         root = xml.fromstring(plot.svg("t", self.CURVES))
-        places = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in root.iter("{http://www.w3.org/2000/svg}circle")]
+        places = [
+            (float(dot.get("cx")), float(dot.get("cy"))) for dot in root.iter("{http://www.w3.org/2000/svg}circle")
+        ]
         self.assertEqual(len(places), 4, "the one under 0.8 is left out")
         for x, y in places:
             self.assertTrue(plot.LEFT <= x <= plot.WIDTH - plot.RIGHT and plot.TOP <= y <= plot.HEIGHT - plot.BOTTOM)
@@ -309,6 +312,14 @@ class PeersTest(unittest.TestCase):
             worker = Worker(spec, Path(folder) / "log", limit=60)
             with self.assertRaisesRegex(Failed, "exit code 1: FileNotFoundError.*missing.npy"):
                 worker.answer()
+            worker.stop()
+
+    def test_a_worker_that_takes_too_long_is_ended(self):
+        with tempfile.TemporaryDirectory() as folder:
+            worker = Worker({"library": "numpy", "base": f"{folder}/missing.npy"}, Path(folder) / "log", limit=0)
+            with self.assertRaisesRegex(Failed, "no answer within 0 s"):
+                worker.answer()
+            self.assertIsNotNone(worker.process.poll())
             worker.stop()
 
 
@@ -436,7 +447,9 @@ class MakeVectorsTest(unittest.TestCase):
         stored = np.zeros((2, 16), "<f4")
         stored[:, :3] = rows
         header = b"\x8bALIKE\r\n" + struct.pack("<III", 1, 1, 2) + bytes(64 - 20)
-        entries = b"".join(struct.pack("<IIQQ24x", tag, 0, offset, size) for tag, offset, size in ((1, 192, 12), (2, 256, 128)))
+        entries = b"".join(
+            struct.pack("<IIQQ24x", tag, 0, offset, size) for tag, offset, size in ((1, 192, 12), (2, 256, 128))
+        )
         content = (header + entries).ljust(192, b"\0") + struct.pack("<III", 1, 3, 2)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "index.alike"
@@ -449,7 +462,11 @@ class MakeVectorsTest(unittest.TestCase):
     def test_queries_are_in_no_part_of_the_base(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "titles.tsv.gz"
-            lines = ["id\ttitle", *(f"{number}\tq{number}a  q{number}b q{number}c q{number}d" for number in range(40)), "x\t "]
+            lines = [
+                "id\ttitle",
+                *(f"{number}\tq{number}a  q{number}b q{number}c q{number}d" for number in range(40)),
+                "x\t ",
+            ]
             with gzip.open(path, "wt", encoding="utf-8") as file:
                 file.write("\n".join(lines))
             base, queries = make_vectors.title_texts(path, 60, 10, seed=1)

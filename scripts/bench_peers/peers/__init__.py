@@ -20,6 +20,8 @@ LIBRARIES = {
     "pynndescent": ("pynndescent_peer", "pynndescent", "pynndescent"),
     "numpy": ("numpy_peer", "numpy", "numpy"),
 }
+# Numba compiles for minutes before PyNNDescent's first answer: only when asked for.
+DEFAULT = [name for name in LIBRARIES if name != "pynndescent"]
 # NumPy has no other way to be told to search on one thread.
 ENVIRONMENT = {"numpy": {"OPENBLAS_NUM_THREADS": "1"}}
 # Looked for and not to be had from PyPI: said in the table, so that nobody has to ask.

@@ -17,8 +17,9 @@ class Annoy(Peer):
         metric = {"cosine": "angular", "dot": "dot", "l2": "euclidean"}[self.metric]
         self.index = AnnoyIndex(base.shape[1], metric)
         self.index.set_seed(1)
-        for row, vector in enumerate(base):
-            self.index.add_item(row, vector)
+        with self.conversion():
+            for row, vector in enumerate(base):
+                self.index.add_item(row, vector)
         self.index.build(TREES, n_jobs=threads)
 
     def families(self):

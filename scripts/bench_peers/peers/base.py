@@ -1,13 +1,19 @@
-"""What each peer provides. A module here has ``variants(rows, dimension, metric)`` and ``PEER``, and imports its library
+"""What each peer provides. A module here has ``variants(rows, dimension, metric)`` and ``PEER``; it imports its library
 inside of ``PEER`` only."""
 
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def size_of(path):
     """Bytes of a file, or of all files under a folder."""
     path = Path(path)
-    return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return (
+        path.stat().st_size
+        if path.is_file()
+        else sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    )
 
 
 class Peer:
@@ -17,6 +23,7 @@ class Peer:
 
     def __init__(self, settings, metric, k, folder):
         self.settings, self.metric, self.k, self.folder = settings, metric, k, Path(folder)
+        self.converting = 0.0
 
     @property
     def inner(self):
@@ -24,8 +31,15 @@ class Peer:
         return self.metric != "l2"
 
     def build(self, base, threads):
-        """Indexes the rows; only this is timed as building."""
+        """Indexes the rows; only this is timed as building, less what ``conversion`` took."""
         raise NotImplementedError
+
+    @contextmanager
+    def conversion(self):
+        """Around work that only Python needs, such as turning an array into lists: it is no part of building."""
+        started = time.perf_counter()
+        yield
+        self.converting += time.perf_counter() - started
 
     def single_threaded(self):
         """Called once between building and searching."""

@@ -62,7 +62,11 @@ class Faiss(Peer):
         return size_of(path)
 
     def tiny(self, rows):
-        return super().tiny(rows) if not self.refined else FaissFlat(self.settings, self.metric, self.k, self.folder).tiny(rows)
+        return (
+            super().tiny(rows)
+            if not self.refined
+            else FaissFlat(self.settings, self.metric, self.k, self.folder).tiny(rows)
+        )
 
 
 class FaissFlat(Faiss):

@@ -14,7 +14,9 @@ class Ngt(Peer):
 
         distance = {"cosine": "Normalized Cosine", "dot": "Inner Product", "l2": "L2"}[self.metric]
         self.path = self.folder / f"index{len(base)}"
-        ngtpy.create(str(self.path), base.shape[1], edge_size_for_creation=self.settings["edges"], distance_type=distance)
+        ngtpy.create(
+            str(self.path), base.shape[1], edge_size_for_creation=self.settings["edges"], distance_type=distance
+        )
         self.index = ngtpy.Index(str(self.path), log_disabled=True)
         self.index.batch_insert(base, num_threads=threads)
 

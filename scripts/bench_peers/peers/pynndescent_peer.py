@@ -10,12 +10,18 @@ def variants(rows, dimension, metric):
 
 class Pynndescent(Peer):
     def build(self, base, threads):
+        with self.conversion():  # Numba compiles on first use: that is no building
+            self.descend(base[:1000], threads)
+        self.index = self.descend(base, threads)
+
+    def descend(self, rows, threads):
         from pynndescent import NNDescent
 
         metric = {"cosine": "cosine", "dot": "dot", "l2": "euclidean"}[self.metric]
-        neighbors = min(30, len(base) - 1)
-        self.index = NNDescent(base, metric=metric, n_neighbors=neighbors, n_jobs=threads, random_state=1)
-        self.index.prepare()
+        neighbors = min(30, len(rows) - 1)
+        index = NNDescent(rows, metric=metric, n_neighbors=neighbors, n_jobs=threads, random_state=1)
+        index.prepare()
+        return index
 
     def families(self):
         return [Family("epsilon_percent", 0, 40)]

@@ -35,8 +35,9 @@ class Qdrant(Peer):
         path.mkdir()
         self.path, self.shard = path, edge.EdgeShard.create(str(path), config)
         for start in range(0, len(base), 5000):
-            block = base[start : start + 5000]
-            points = [edge.Point(start + row, vector.tolist()) for row, vector in enumerate(block)]
+            with self.conversion():
+                block = base[start : start + 5000].tolist()
+                points = [edge.Point(start + row, vector) for row, vector in enumerate(block)]
             self.shard.update(edge.UpdateOperation.upsert_points(points))
         self.shard.optimize()
 
@@ -49,16 +50,15 @@ class Qdrant(Peer):
     def families(self):
         plain = [Family("hnsw_ef", self.k, 1500, {"rescore": False})]
         return plain + [
-            Family("hnsw_ef", self.k, 1500, {"rescore": True, "oversampling": ratio}) for ratio in (1.0, 1.5, 2.0, 3.0, 5.0)
+            Family("hnsw_ef", self.k, 1500, {"rescore": True, "oversampling": ratio})
+            for ratio in (1.0, 1.5, 2.0, 3.0, 5.0)
         ]
 
     def searcher(self, setting, queries):
         edge = self.edge
         codes = edge.QuantizationSearchParams(rescore=setting["rescore"], oversampling=setting.get("oversampling"))
         parameters = edge.SearchParams(hnsw_ef=setting["hnsw_ef"], quantization=codes)
-        requests = [
-            edge.SearchRequest(edge.Query.Nearest(row.tolist()), self.k, params=parameters) for row in queries
-        ]
+        requests = [edge.SearchRequest(edge.Query.Nearest(row.tolist()), self.k, params=parameters) for row in queries]
         return self.shard.search, requests
 
     def ids(self, raw):

@@ -37,7 +37,8 @@ class Svs(Peer):
 
     def loader(self, svs, base):
         path = self.folder / "base.fvecs"
-        svs.write_vecs(base, str(path))
+        with self.conversion():
+            svs.write_vecs(base, str(path))
         data = svs.VectorDataLoader(str(path), svs.float32, base.shape[1])
         primary, residual = self.settings["primary"], self.settings["residual"]
         if "reduced" in self.settings:
