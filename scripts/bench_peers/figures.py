@@ -45,7 +45,7 @@ def pareto(points):
     return front[::-1]
 
 
-def contenders(points, slack=0.75):
+def contenders(points, slack=0.8):
     """The points that a second, luckier pass could still bring to the front: within ``slack`` of what beats them."""
     kept, fastest = [], 0.0
     for point in sorted(points, key=lambda point: (-point.recall, -point.qps)):

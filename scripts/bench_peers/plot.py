@@ -4,7 +4,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 860, 520
-LEFT, RIGHT, TOP, BOTTOM = 70, 250, 40, 60
+LEFT, RIGHT, TOP, BOTTOM = 88, 170, 40, 60
 # Tints of medium lightness: enough contrast on white and on black. The first one is ours.
 COLORS = [
     "#e5484d", "#3b82f6", "#16a34a", "#d97706", "#9333ea", "#0891b2", "#db2777", "#65a30d", "#7c8694", "#b45309",
@@ -12,9 +12,10 @@ COLORS = [
 ]  # fmt: skip
 MARKS = ("", "6 3", "2 3")
 STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}"
+    # Gray enough for both, should the page's colors not be those of the system.
+    "text{font:12px system-ui,sans-serif;fill:#656d76}.title{font-size:15px;font-weight:600}"
     ".grid{stroke:#888;stroke-opacity:.25}.axis{stroke:#888}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}}"
+    "@media(prefers-color-scheme:dark){text{fill:#a3acb5}}"
 )
 
 

@@ -6,6 +6,8 @@ the very smallest beam that reaches each target.
 
 from dataclasses import dataclass, field
 
+from .figures import contenders
+
 TARGETS = (0.90, 0.95, 0.99)
 # Where a sweep ends: beyond the last target there is nothing to win.
 ENOUGH = 0.9985
@@ -44,7 +46,16 @@ def bisect(reached, below, above, resolution=0.02):
             below = middle
 
 
-def sweep(family, measure, targets=TARGETS, slowest=10.0):
+def screen(families, measure):
+    """The families that have at least one point near the common front, on a coarse grid.
+
+    ``measure`` may look at a part of the queries only; what it leaves is then swept with all of them."""
+    points = {number: sweep(family, measure, (), 1.5) for number, family in enumerate(families)}
+    near = {id(point) for point in contenders([point for found in points.values() for point in found], 0.8)}
+    return [family for number, family in enumerate(families) if any(id(point) in near for point in points[number])]
+
+
+def sweep(family, measure, targets=TARGETS, ratio=RATIO, slowest=10.0):
     """Calls ``measure(setting)`` -> (point, seconds) along the axis; returns every point, by axis value.
 
     Ends once recall is enough or a pass takes longer than ``slowest`` seconds."""
@@ -55,7 +66,7 @@ def sweep(family, measure, targets=TARGETS, slowest=10.0):
             points[value] = measure(family.setting(value))
         return points[value]
 
-    for value in grid(family.low, family.high):
+    for value in grid(family.low, family.high, ratio):
         point, seconds = at(value)
         if point.recall >= ENOUGH or seconds > slowest:
             break

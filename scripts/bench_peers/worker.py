@@ -17,6 +17,8 @@ import numpy as np
 
 from . import figures, peers, sweep
 
+# Families of settings are compared on this part of the queries before the best of them are swept with all.
+SCREENING_STEP = 4
 TINY_ROWS = 10
 TINY_PASSES = 7
 
@@ -51,18 +53,20 @@ class Work:
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return {"build_s": seconds, "bytes": self.peer.bytes(), "resident": resident}
 
-    def measure(self, setting):
-        """One pass: (point, wall seconds)."""
-        call, prepared = self.peer.searcher(setting, self.queries)
+    def measure(self, setting, step=1):
+        """One pass over every ``step``-th query: (point, wall seconds)."""
+        call, prepared = self.peer.searcher(setting, self.queries[::step])
         answers, wall, cpu = timed(call, prepared)
         self.busy = max(self.busy, cpu / wall)
-        recall = figures.recall(map(self.peer.ids, answers), self.truth)
+        recall = figures.recall(map(self.peer.ids, answers), self.truth[::step])
         return figures.Point(setting, recall, [len(prepared) / wall]), wall
 
     def calibrate(self):
-        """Sweeps every family, tries what the peer knows around its best settings, keeps what is near the front."""
-        points = []
-        for family in self.peer.families():
+        """Sweeps the families, tries what the peer knows around its best settings, keeps what is near the front."""
+        points, families = [], self.peer.families()
+        if len(families) > 2:
+            families = sweep.screen(families, lambda setting: self.measure(setting, SCREENING_STEP))
+        for family in families:
             points += sweep.sweep(family, self.measure, self.spec["targets"])
         for target in self.spec["targets"]:
             best = figures.best_at(points, target)

@@ -106,6 +106,18 @@ class SweepTest(unittest.TestCase):
         self.assertLess(points[-1].setting["ef"], 200)
 
 
+    def test_screening_keeps_the_families_that_may_win_somewhere(self):
+        low, high, none = (sweep.Family("ef", 10, 1000, {"name": name}) for name in ("low", "high", "none"))
+
+        def measure(setting):
+            value, name = setting["ef"], setting["name"]
+            most = {"low": 0.9, "high": 1.0, "none": 0.89}[name]
+            speed = {"low": 3e5, "high": 1e5, "none": 1e5}[name]
+            return point(most * (1 - 3 / value), speed / value, **setting), 0.0
+
+        self.assertEqual(sweep.screen([low, high, none], measure), [low, high])
+
+
 class VectorsTest(unittest.TestCase):
     def setUp(self):
         rng = np.random.default_rng(5)
