@@ -161,6 +161,7 @@ class Bench:
         call = "?" if chosen["call_us"] is None else f"{chosen['call_us']:.1f}"
         say(f"{library} {variant}: {chosen['tried']} settings tried, {chosen['kept']} kept; {call} us per empty call")
         entry = {"library": library, "version": install.version(library), "variant": variant, "reason": None}
+        entry |= {"settings": settings}
         self.group.append((worker, entry | built | chosen))
 
     def search_group(self):

@@ -128,6 +128,8 @@ def page(content):
         "everybody, and nothing is interpolated.",
         "Alike ÷ it: Alike's graph (its HNSW where no graph was measured) by this index at each target; without call: "
         "after the time of the library's Python call, measured on ten rows, is taken off each of its queries. "
+        "Bytes per vector: the index as its library saves it (Alike: its file), with the original vectors if it keeps "
+        "them. "
         "CPU: processor time by wall time while searching (more than 1: the library used more than one thread).",
     ]
     if drifts:

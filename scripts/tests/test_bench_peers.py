@@ -105,7 +105,6 @@ class SweepTest(unittest.TestCase):
         points, _ = self.run_sweep(sweep.Family("ef", 10, 10**6), lambda value: 0.5, lambda value: value / 10)
         self.assertLess(points[-1].setting["ef"], 200)
 
-
     def test_screening_keeps_the_families_that_may_win_somewhere(self):
         low, high, none = (sweep.Family("ef", 10, 1000, {"name": name}) for name in ("low", "high", "none"))
 
