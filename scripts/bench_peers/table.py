@@ -124,8 +124,8 @@ def page(content):
         f"builds on {problem['threads_build']} threads.",
         f"One query at a time on one thread. QPS: best of {problem['passes']} passes over all queries, the passes of "
         "all indexes of a group taken in turns; Alike: mean of its runs before and after the peers, each the best of "
-        "as many passes. Recall on ids against exact search. The best setting at each recall is chosen on the same queries for "
-        "everybody, and nothing is interpolated.",
+        "as many passes. Recall on ids against exact search. The best setting at each recall is chosen on the same "
+        "queries for everybody, and nothing is interpolated.",
         "Alike ÷ it: Alike's graph (its HNSW where no graph was measured) by this index at each target; without call: "
         "after the time of the library's Python call, measured on ten rows, is taken off each of its queries. "
         "Bytes per vector: the index as its library saves it (Alike: its file), with the original vectors if it keeps "
