@@ -46,6 +46,11 @@ def bisect(reached, below, above, resolution=0.02):
             below = middle
 
 
+def flat(recalls, steps=4, gain=0.0005):
+    """Whether the last steps of the grid brought nothing: codes too coarse for more recall, however wide the beam."""
+    return len(recalls) > steps and recalls[-1] > 0.5 and recalls[-1] - recalls[-1 - steps] < gain
+
+
 def screen(families, measure):
     """The families that have at least one point near the common front, on a coarse grid.
 
@@ -58,7 +63,7 @@ def screen(families, measure):
 def sweep(family, measure, targets=TARGETS, ratio=RATIO, slowest=10.0):
     """Calls ``measure(setting)`` -> (point, seconds) along the axis; returns every point, by axis value.
 
-    Ends once recall is enough or a pass takes longer than ``slowest`` seconds."""
+    Ends once recall is enough or rises no more, or a pass takes longer than ``slowest`` seconds."""
     points = {}
 
     def at(value):
@@ -66,9 +71,11 @@ def sweep(family, measure, targets=TARGETS, ratio=RATIO, slowest=10.0):
             points[value] = measure(family.setting(value))
         return points[value]
 
+    risen = []
     for value in grid(family.low, family.high, ratio):
         point, seconds = at(value)
-        if point.recall >= ENOUGH or seconds > slowest:
+        risen.append(point.recall)
+        if point.recall >= ENOUGH or seconds > slowest or flat(risen):
             break
     for target in targets:
         values = sorted(points)

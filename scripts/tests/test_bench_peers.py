@@ -105,6 +105,11 @@ class SweepTest(unittest.TestCase):
         points, _ = self.run_sweep(sweep.Family("ef", 10, 10**6), lambda value: 0.5, lambda value: value / 10)
         self.assertLess(points[-1].setting["ef"], 200)
 
+    def test_ends_on_a_plateau(self):
+        points, _ = self.run_sweep(sweep.Family("ef", 10, 10**6), lambda value: min(0.93, value / 100))
+        self.assertLess(points[-1].setting["ef"], 400)
+        self.assertEqual(figures.best_at(points, 0.9).setting["ef"], 90)
+
     def test_screening_keeps_the_families_that_may_win_somewhere(self):
         low, high, none = (sweep.Family("ef", 10, 1000, {"name": name}) for name in ("low", "high", "none"))
 
