@@ -19,6 +19,8 @@ from . import figures, peers, sweep
 
 # Families of settings are compared on this part of the queries before the best of them are swept with all.
 SCREENING_STEP = 4
+# What recalls less is of no use to anybody and not timed, unless there is nothing else.
+LEAST = 0.8
 TINY_ROWS = 10
 TINY_PASSES = 7
 
@@ -41,7 +43,7 @@ class Work:
         self.queries, self.truth = np.load(spec["queries"]), np.load(spec["truth"])
         Path(spec["folder"]).mkdir(parents=True, exist_ok=True)
         self.peer = peers.library(spec["library"])(spec["settings"], spec["metric"], spec["k"], spec["folder"])
-        self.points, self.busy = [], 0.0
+        self.points, self.busy, self.empty, self.call_us = [], 0.0, None, float("inf")
 
     def build(self):
         base = np.array(self.base)  # read from disk before the clock starts
@@ -73,24 +75,33 @@ class Work:
             if best:
                 more = self.peer.polish(best.setting, self.queries, self.truth)
                 points += [self.measure(setting)[0] for setting in more]
-        self.points = figures.contenders(points)
+        self.points = figures.contenders([point for point in points if point.recall >= LEAST] or points)
         tried = len(points)
         for point in self.points:
             point.passes = []
-        self.busy = 0.0
+        self.busy, self.empty = 0.0, self.empty_call()
         return {"tried": tried, "kept": len(self.points), "call_us": self.overhead()}
 
-    def overhead(self):
-        """Microseconds of one call on an index of a few rows, fastest of several passes; None if it cannot be told."""
+    def empty_call(self):
+        """(call, prepared queries) on an index of a few rows; None where the library makes none so small."""
         try:
             tiny = self.peer.tiny(np.array(self.base[:TINY_ROWS]))
             family = tiny.families()[0]
             call, prepared = tiny.searcher(family.setting(family.low), self.queries)
-            passes = [timed(call, prepared)[1] for _ in range(TINY_PASSES)]
+            call(prepared[0])
         except Exception as error:  # whatever the library raises on so small an index: the figure is then missing
             print(f"overhead: {error!r}", file=sys.stderr)
             return None
-        return min(passes) / len(prepared) * 1e6
+        return call, prepared
+
+    def overhead(self):
+        """Microseconds of one empty call, the fastest of all passes so far; None if it cannot be told."""
+        if self.empty is None:
+            return None
+        call, prepared = self.empty
+        seconds = min(timed(call, prepared)[1] for _ in range(TINY_PASSES))
+        self.call_us = min(self.call_us, seconds / len(prepared) * 1e6)
+        return self.call_us
 
     def one_pass(self):
         for point in self.points:
@@ -98,7 +109,11 @@ class Work:
             point.passes += measured.passes
             # Indexes that answer by chance or by time differ between passes: the least recall seen counts.
             point.recall = min(point.recall, measured.recall)
-        return {"points": [point.as_json() for point in self.points], "cpu_share": self.busy}
+        return {
+            "points": [point.as_json() for point in self.points],
+            "cpu_share": self.busy,
+            "call_us": self.overhead(),
+        }
 
 
 def main():
