@@ -171,12 +171,17 @@ class Bench:
         for number in range(self.args.passes):
             for member in list(self.group)[:: 1 if number % 2 == 0 else -1]:
                 self.one_pass(*member)
+            self.keep()
             if self.group:
                 say(f"pass {number + 1} of {self.args.passes} done")
-        for worker, entry in self.group:
+        for worker, _ in self.group:
             worker.stop()
-            self.results.add(entry)
         self.group = []
+
+    def keep(self):
+        """What the group has given so far goes into the files: an interrupted run leaves its passes behind."""
+        for _, entry in self.group:
+            self.results.add(entry)
         self.report()
 
     def one_pass(self, worker, entry):
