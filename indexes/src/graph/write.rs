@@ -16,6 +16,7 @@ use crate::description::{BeamRecall, Description};
 use crate::error::IndexError;
 use crate::file::{FileWriter, tag};
 use crate::kernel::{Kernels, Rows};
+use crate::metric::Metric;
 use crate::prepare::Groups;
 use crate::random::SplitMix;
 use crate::recall;
@@ -234,9 +235,9 @@ impl<'a> Making<'a> {
     ) -> Result<u64, IndexError> {
         self.report(Phase::Write, 0, 1);
         let table = self.codes.table(made.bits);
-        let lengths = self.codes.searched(made.bits).biases;
+        let lengths = (description.metric == Metric::L2).then_some(self.codes.searched(made.bits).biases);
         let followers = groups.followers();
-        let planned = 8 + usize::from(!lengths.is_empty()) + usize::from(!followers.is_empty());
+        let planned = 8 + usize::from(lengths.is_some()) + usize::from(!followers.is_empty());
         let mut writer = FileWriter::create(path, description.kind.code(), planned)?;
         writer.section(tag::DESCRIPTION, &description.encode())?;
         writer.section(tag::MEAN, self.quantizer.mean())?;
@@ -246,7 +247,7 @@ impl<'a> Making<'a> {
             writer.section(tag::FOLLOWERS, &followers)?;
         }
         writer.section(tag::SCALES, &table.scales)?;
-        if !lengths.is_empty() {
+        if let Some(lengths) = lengths {
             writer.section(tag::LENGTHS, lengths)?;
         }
         writer.section(tag::LINKS, &made.links)?;
