@@ -27,20 +27,45 @@ pub(crate) struct Scores {
     pub(crate) distances: Vec<f32>,
 }
 
+impl Scores {
+    fn dots(&mut self, len: usize) -> &mut [i32] {
+        if self.dots.len() < len {
+            self.dots.resize(len, 0);
+        }
+        &mut self.dots[..len]
+    }
+}
+
 impl Codes<'_> {
     /// Estimated distances of a query to the rows in `ids`, lower is nearer, up to what all rows have in common. A row
     /// that does not exist is infinitely far.
-    #[inline]
     pub(crate) fn score(&self, query: &CodedQuery, ids: &[u32], scores: &mut Scores) {
-        let Scores { dots, distances } = scores;
-        if dots.len() < ids.len() {
-            dots.resize(ids.len(), 0);
-        }
-        let dots = &mut dots[..ids.len()];
+        let dots = scores.dots(ids.len());
         match self.bits {
             CodeBits::Four => self.kernels.dot_u4_rows(&query.values, &self.rows, ids, dots),
             CodeBits::Eight => self.kernels.dot_u8_rows(&query.values, &self.rows, ids, dots),
         }
+        self.scale(query, ids, scores);
+    }
+
+    /// As [`Self::score`], where the rows in `ids` have been asked for already; those in `next` are asked for meanwhile.
+    pub(crate) fn score_then(&self, query: &CodedQuery, ids: &[u32], next: &[u32], scores: &mut Scores) {
+        let dots = scores.dots(ids.len());
+        match self.bits {
+            CodeBits::Four => self
+                .kernels
+                .dot_u4_rows_then(&query.values, &self.rows, ids, next, dots),
+            CodeBits::Eight => self
+                .kernels
+                .dot_u8_rows_then(&query.values, &self.rows, ids, next, dots),
+        }
+        self.scale(query, ids, scores);
+    }
+
+    /// From sums over codes to distances.
+    #[inline]
+    fn scale(&self, query: &CodedQuery, ids: &[u32], scores: &mut Scores) {
+        let Scores { dots, distances } = scores;
         let middle = self.bits.middle() * query.sum as f32;
         let unit = if self.squared {
             -2.0 * query.scale
@@ -55,18 +80,6 @@ impl Codes<'_> {
                 None => f32::INFINITY,
             }
         }));
-    }
-
-    /// Asks for a row ahead of time.
-    #[inline]
-    pub(crate) fn prefetch(&self, id: u32) {
-        self.rows.prefetch(id);
-        if let Some(scale) = self.scales.get(id as usize..id as usize + 1) {
-            crate::kernel::prefetch(scale);
-        }
-        if let Some(bias) = self.biases.get(id as usize..id as usize + 1) {
-            crate::kernel::prefetch(bias);
-        }
     }
 
     /// Bytes read to score one row.

@@ -45,7 +45,10 @@ pub(crate) struct WalkScratch {
     pub(crate) query: CodedQuery,
     pub(crate) pool: Pool,
     visited: Visited,
+    /// Nodes that are being scored.
     fresh: Vec<u32>,
+    /// Nodes that are scored after those.
+    next: Vec<u32>,
     /// Neighbors that the filter leaves out: their own neighbors are looked at instead.
     detours: Vec<u32>,
     pub(crate) scores: Scores,
@@ -73,20 +76,42 @@ impl<'a> Graph<'a> {
     /// Finds the nodes nearest to the query in the scratch; they end up in its pool.
     pub(super) fn walk(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
         let mut spent = self.start(limits, None, scratch);
-        while let Some(node) = scratch.pool.expand_next() {
-            spent.hops += 1;
-            let WalkScratch { visited, fresh, .. } = scratch;
-            fresh.clear();
+        let gather = |node: u32, scratch: &mut WalkScratch| {
             for &link in self.list(node) {
-                if visited.insert(link) {
-                    fresh.push(link);
-                    self.codes.prefetch(link);
+                if scratch.visited.insert(link) {
+                    scratch.next.push(link);
                 }
             }
-            spent.distances += self.score_fresh(scratch);
-        }
-        spent.lists = u64::from(spent.hops);
+            1
+        };
+        self.expand(&mut spent, u64::MAX, gather, scratch);
         spent
+    }
+
+    /// Expands the nearest candidate again and again until none is left, or `budget` distances were computed. What
+    /// `gather` finds around one is asked for from memory while what was found around the one before is scored: waiting
+    /// for memory costs more than choosing the next candidate a step too early.
+    fn expand(
+        &self,
+        spent: &mut Spent,
+        budget: u64,
+        gather: impl Fn(u32, &mut WalkScratch) -> u64,
+        scratch: &mut WalkScratch,
+    ) {
+        scratch.fresh.clear();
+        while spent.distances <= budget {
+            scratch.next.clear();
+            let node = scratch.pool.expand_next();
+            if let Some(node) = node {
+                spent.hops += 1;
+                spent.lists += gather(node, scratch);
+            }
+            spent.distances += self.score_fresh(scratch);
+            std::mem::swap(&mut scratch.fresh, &mut scratch.next);
+            if node.is_none() && scratch.fresh.is_empty() && scratch.pool.peek().is_none() {
+                break;
+            }
+        }
     }
 
     /// As [`Self::walk`], over admissible nodes only: where a node has few admissible neighbors, theirs are looked at
@@ -99,15 +124,13 @@ impl<'a> Graph<'a> {
         scratch: &mut WalkScratch,
     ) -> Result<Spent, Spent> {
         let mut spent = self.start(limits, Some(filter), scratch);
-        while let Some(node) = scratch.pool.expand_next() {
-            spent.hops += 1;
-            spent.lists += self.gather_admissible(node, filter, scratch);
-            spent.distances += self.score_fresh(scratch);
-            if spent.distances > budget {
-                return Err(spent);
-            }
+        let gather = |node: u32, scratch: &mut WalkScratch| self.gather_admissible(node, filter, scratch);
+        self.expand(&mut spent, budget, gather, scratch);
+        if spent.distances > budget {
+            Err(spent)
+        } else {
+            Ok(spent)
         }
-        Ok(spent)
     }
 
     /// Scores the entry points, and with a filter some admissible rows from all over.
@@ -120,8 +143,10 @@ impl<'a> Graph<'a> {
             pool,
             visited,
             fresh,
+            next,
             ..
         } = scratch;
+        next.clear();
         self.entries
             .codes(&self.codes)
             .score(query, &self.entries.places, scores);
@@ -153,24 +178,22 @@ impl<'a> Graph<'a> {
         self.list(row).first().is_some_and(|&link| link != NO_ROW)
     }
 
-    /// Puts the admissible neighbors of a node into `fresh`, then neighbors of the others until there are enough. Gives
+    /// Puts the admissible neighbors of a node into `next`, then neighbors of the others until there are enough. Gives
     /// the number of lists read.
     fn gather_admissible(&self, node: u32, filter: &RowSet, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
             visited,
-            fresh,
+            next,
             detours,
             ..
         } = scratch;
-        fresh.clear();
         detours.clear();
         let mut admissible = 0;
         for &link in self.list(node) {
             if filter.contains(RowId(link)) {
                 admissible += 1;
                 if visited.insert(link) {
-                    fresh.push(link);
-                    self.codes.prefetch(link);
+                    next.push(link);
                 }
             } else if admissible < ENOUGH && visited.insert(link) {
                 detours.push(link);
@@ -186,15 +209,14 @@ impl<'a> Graph<'a> {
             for &link in self.list(detour) {
                 if filter.contains(RowId(link)) && visited.insert(link) {
                     admissible += 1;
-                    fresh.push(link);
-                    self.codes.prefetch(link);
+                    next.push(link);
                 }
             }
         }
         lists
     }
 
-    /// Scores the fresh nodes and offers them to the pool; gives how many there were.
+    /// Scores the fresh nodes and offers them to the pool while the next ones are on their way; gives how many there were.
     #[inline]
     fn score_fresh(&self, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
@@ -202,14 +224,14 @@ impl<'a> Graph<'a> {
             scores,
             pool,
             fresh,
+            next,
             ..
         } = scratch;
-        if let Some(next) = pool.peek() {
-            prefetch(self.list(next));
-        }
-        self.codes.score(query, fresh, scores);
+        self.codes.score_then(query, fresh, next, scores);
         for (&node, &distance) in fresh.iter().zip(&scores.distances) {
-            pool.insert(node, distance);
+            if pool.insert(node, distance) && pool.peek() == Some(node) {
+                prefetch(self.list(node));
+            }
         }
         fresh.len() as u64
     }
@@ -227,7 +249,18 @@ impl<'a> Graph<'a> {
         while rows.peek().is_some() {
             scratch.fresh.clear();
             scratch.fresh.extend(rows.by_ref().take(SCANNED));
-            spent.distances += self.score_fresh(scratch);
+            let WalkScratch {
+                query,
+                scores,
+                pool,
+                fresh,
+                ..
+            } = &mut *scratch;
+            self.codes.score(query, fresh, scores);
+            for (&node, &distance) in fresh.iter().zip(&scores.distances) {
+                pool.insert(node, distance);
+            }
+            spent.distances += fresh.len() as u64;
         }
         spent
     }

@@ -86,36 +86,30 @@ pub(super) const AHEAD: usize = 4;
 /// noise of each other.
 pub(super) const CODES_AHEAD: usize = 8;
 
-/// Defines a function that scores many rows: `$score` of the query and each row, `$missing` for a row that does not
-/// exist.
-macro_rules! rows_function {
-    (
-        $(#[$attribute:meta])*
-        $name:ident, ($query:ty, $value:ty) -> $out:ty, $ahead:ident, $missing:expr, $score:expr
-    ) => {
+/// Asks for the first rows of a list; gives those that are to be asked for while the list is scored.
+#[inline]
+pub(super) fn start<'a>(rows: &CodeRows<'_>, ids: &'a [u32]) -> &'a [u32] {
+    let (first, later) = ids.split_at(ids.len().min(CODES_AHEAD));
+    first.iter().for_each(|&id| rows.prefetch(id));
+    later
+}
+
+/// Defines the `_rows` function of one instruction set around its function for two slices of `f32`. A row that does not
+/// exist is infinitely far.
+macro_rules! score_rows {
+    ($(#[$attribute:meta])* $name:ident, $pair:ident, $distance:expr) => {
         $(#[$attribute])*
-        pub(super) fn $name(query: &[$query], rows: &super::Rows<'_, $value>, ids: &[u32], out: &mut [$out]) {
-            for &id in ids.iter().take(super::rows::$ahead) {
+        pub(super) fn $name(query: &[f32], rows: &super::Rows<'_>, ids: &[u32], out: &mut [f32]) {
+            for &id in ids.iter().take(super::rows::AHEAD) {
                 rows.prefetch(id);
             }
             for (position, (&id, out)) in ids.iter().zip(out).enumerate() {
-                if let Some(&later) = ids.get(position + super::rows::$ahead) {
+                if let Some(&later) = ids.get(position + super::rows::AHEAD) {
                     rows.prefetch(later);
                 }
-                *out = rows.get(id).map_or($missing, |row| $score(query, row));
+                *out = rows.get(id).map_or(f32::INFINITY, |row| $distance($pair(query, row)));
             }
         }
-    };
-}
-pub(super) use rows_function;
-
-/// Defines the `_rows` function of one instruction set around its function for two slices of `f32`.
-macro_rules! score_rows {
-    ($(#[$attribute:meta])* $name:ident, $pair:ident, $distance:expr) => {
-        super::rows::rows_function!(
-            $(#[$attribute])*
-            $name, (f32, f32) -> f32, AHEAD, f32::INFINITY, (|query, row| $distance($pair(query, row)))
-        );
     };
 }
 pub(super) use score_rows;
@@ -125,20 +119,35 @@ pub(super) use score_rows;
 pub(super) const COMMON: usize = 384;
 
 /// Defines the `_rows` function of one instruction set around its function for a query and the codes of a row, of
-/// which a byte holds `$per_byte`.
+/// which a byte holds `$per_byte`. While `ids` are scored, the rows in `next` are asked for, one for each scored; the
+/// rest of them at the end.
 macro_rules! score_codes {
     ($(#[$attribute:meta])* $name:ident, $pair:ident, $per_byte:literal) => {
-        super::rows::rows_function!(
-            $(#[$attribute])*
-            $name, (i8, u8) -> i32, CODES_AHEAD, i32::MIN,
-            (|query: &[i8], row: &[u8]| {
-                use super::rows::COMMON;
-                match (query.as_array::<COMMON>(), row.first_chunk::<{ COMMON / $per_byte }>()) {
-                    (Some(query), Some(row)) => $pair(query, row),
-                    _ => $pair(query, row),
+        $(#[$attribute])*
+        pub(super) fn $name(
+            query: &[i8],
+            rows: &super::CodeRows<'_>,
+            ids: &[u32],
+            next: &[u32],
+            out: &mut [i32],
+        ) {
+            use super::rows::COMMON;
+            let mut next = next.iter();
+            for (&id, out) in ids.iter().zip(out) {
+                if let Some(&later) = next.next() {
+                    rows.prefetch(later);
                 }
-            })
-        );
+                *out = rows.get(id).map_or(i32::MIN, |row| {
+                    match (query.as_array::<COMMON>(), row.first_chunk::<{ COMMON / $per_byte }>()) {
+                        (Some(query), Some(row)) => $pair(query, row),
+                        _ => $pair(query, row),
+                    }
+                });
+            }
+            for &later in next {
+                rows.prefetch(later);
+            }
+        }
     };
 }
 pub(super) use score_codes;

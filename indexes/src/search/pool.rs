@@ -37,11 +37,13 @@ impl Pool {
     }
 
     /// Takes a node in if it is near enough; says whether it was.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, node: u32, distance: f32) -> bool {
-        if distance >= self.bound {
-            return false;
-        }
+        distance < self.bound && self.place(node, distance)
+    }
+
+    #[inline(never)]
+    fn place(&mut self, node: u32, distance: f32) -> bool {
         if self.entries.len() >= self.capacity {
             self.entries.pop();
         }
