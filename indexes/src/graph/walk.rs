@@ -45,10 +45,8 @@ pub(crate) struct WalkScratch {
     pub(crate) query: CodedQuery,
     pub(crate) pool: Pool,
     visited: Visited,
-    /// Nodes that are being scored.
+    /// Nodes that are scored next.
     fresh: Vec<u32>,
-    /// Nodes that are scored after those.
-    next: Vec<u32>,
     /// Neighbors that the filter leaves out: their own neighbors are looked at instead.
     detours: Vec<u32>,
     pub(crate) scores: Scores,
@@ -76,42 +74,15 @@ impl<'a> Graph<'a> {
     /// Finds the nodes nearest to the query in the scratch; they end up in its pool.
     pub(super) fn walk(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
         let mut spent = self.start(limits, None, scratch);
-        let gather = |node: u32, scratch: &mut WalkScratch| {
-            for &link in self.list(node) {
-                if scratch.visited.insert(link) {
-                    scratch.next.push(link);
-                }
-            }
-            1
-        };
-        self.expand(&mut spent, u64::MAX, gather, scratch);
-        spent
-    }
-
-    /// Expands the nearest candidate again and again until none is left, or `budget` distances were computed. What
-    /// `gather` finds around one is asked for from memory while what was found around the one before is scored: waiting
-    /// for memory costs more than choosing the next candidate a step too early.
-    fn expand(
-        &self,
-        spent: &mut Spent,
-        budget: u64,
-        gather: impl Fn(u32, &mut WalkScratch) -> u64,
-        scratch: &mut WalkScratch,
-    ) {
-        scratch.fresh.clear();
-        while spent.distances <= budget {
-            scratch.next.clear();
-            let node = scratch.pool.expand_next();
-            if let Some(node) = node {
-                spent.hops += 1;
-                spent.lists += gather(node, scratch);
-            }
+        while let Some(node) = scratch.pool.expand_next() {
+            spent.hops += 1;
+            let WalkScratch { visited, fresh, .. } = scratch;
+            fresh.clear();
+            visited.insert_all(self.list(node), fresh);
             spent.distances += self.score_fresh(scratch);
-            std::mem::swap(&mut scratch.fresh, &mut scratch.next);
-            if node.is_none() && scratch.fresh.is_empty() && scratch.pool.peek().is_none() {
-                break;
-            }
         }
+        spent.lists = u64::from(spent.hops);
+        spent
     }
 
     /// As [`Self::walk`], over admissible nodes only: where a node has few admissible neighbors, theirs are looked at
@@ -124,13 +95,15 @@ impl<'a> Graph<'a> {
         scratch: &mut WalkScratch,
     ) -> Result<Spent, Spent> {
         let mut spent = self.start(limits, Some(filter), scratch);
-        let gather = |node: u32, scratch: &mut WalkScratch| self.gather_admissible(node, filter, scratch);
-        self.expand(&mut spent, budget, gather, scratch);
-        if spent.distances > budget {
-            Err(spent)
-        } else {
-            Ok(spent)
+        while let Some(node) = scratch.pool.expand_next() {
+            spent.hops += 1;
+            spent.lists += self.gather_admissible(node, filter, scratch);
+            spent.distances += self.score_fresh(scratch);
+            if spent.distances > budget {
+                return Err(spent);
+            }
         }
+        Ok(spent)
     }
 
     /// Scores the entry points, and with a filter some admissible rows from all over.
@@ -143,10 +116,8 @@ impl<'a> Graph<'a> {
             pool,
             visited,
             fresh,
-            next,
             ..
         } = scratch;
-        next.clear();
         self.entries
             .codes(&self.codes)
             .score(query, &self.entries.places, scores);
@@ -178,22 +149,23 @@ impl<'a> Graph<'a> {
         self.list(row).first().is_some_and(|&link| link != NO_ROW)
     }
 
-    /// Puts the admissible neighbors of a node into `next`, then neighbors of the others until there are enough. Gives
+    /// Puts the admissible neighbors of a node into `fresh`, then neighbors of the others until there are enough. Gives
     /// the number of lists read.
     fn gather_admissible(&self, node: u32, filter: &RowSet, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
             visited,
-            next,
+            fresh,
             detours,
             ..
         } = scratch;
+        fresh.clear();
         detours.clear();
         let mut admissible = 0;
         for &link in self.list(node) {
             if filter.contains(RowId(link)) {
                 admissible += 1;
                 if visited.insert(link) {
-                    next.push(link);
+                    fresh.push(link);
                 }
             } else if admissible < ENOUGH && visited.insert(link) {
                 detours.push(link);
@@ -209,14 +181,14 @@ impl<'a> Graph<'a> {
             for &link in self.list(detour) {
                 if filter.contains(RowId(link)) && visited.insert(link) {
                     admissible += 1;
-                    next.push(link);
+                    fresh.push(link);
                 }
             }
         }
         lists
     }
 
-    /// Scores the fresh nodes and offers them to the pool while the next ones are on their way; gives how many there were.
+    /// Scores the fresh nodes and offers them to the pool; gives how many there were.
     #[inline]
     fn score_fresh(&self, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
@@ -224,12 +196,12 @@ impl<'a> Graph<'a> {
             scores,
             pool,
             fresh,
-            next,
             ..
         } = scratch;
-        self.codes.score_then(query, fresh, next, scores);
+        self.codes.score(query, fresh, scores);
         for (&node, &distance) in fresh.iter().zip(&scores.distances) {
-            if pool.insert(node, distance) && pool.peek() == Some(node) {
+            // Nearly all that the pool takes in are expanded sooner or later.
+            if pool.insert(node, distance) {
                 prefetch(self.list(node));
             }
         }
