@@ -18,9 +18,10 @@ const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
 /// The beam of settings that a slack limits.
 const WIDEST: u32 = 512;
 /// Slacks that are measured, in typical distances between a first and a tenth neighbor.
-const SLACKS: [f32; 14] = [
-    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5,
-];
+const SLACKS: [f32; 10] = [0.05, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0];
+/// Recalls that callers ask for; between the slacks on both sides of each, more are measured.
+const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
+const HALVINGS: usize = 3;
 /// Nothing wider is measured once recall is this.
 const ENOUGH: f32 = 0.9985;
 /// Rows whose links the error of estimates is measured on, and links of each.
@@ -42,9 +43,38 @@ impl Trial<'_> {
         let slacks = SLACKS.iter().map(|slack| (WIDEST, Some(slack * unit)));
         let slacks = slacks.filter(|_| unit > 0.0);
         let beams = BEAMS.iter().map(|&beam| (beam, None));
-        let mut points = self.until_enough(graph, error, beams);
-        points.extend(self.until_enough(graph, error, slacks));
+        let mut points = self.until_enough(graph, error, slacks);
+        for target in TARGETS {
+            for _ in 0..HALVINGS {
+                self.halve(graph, error, target, &mut points);
+            }
+        }
+        points.sort_by(|a, b| a.slack.unwrap_or(0.0).total_cmp(&b.slack.unwrap_or(0.0)));
+        points.extend(self.until_enough(graph, error, beams));
         points
+    }
+
+    /// Measures the slack midway between the widest that misses a recall and the narrowest that reaches it.
+    fn halve(&self, graph: &Graph<'_>, error: f32, target: f32, points: &mut Vec<BeamRecall>) {
+        let missing = points
+            .iter()
+            .filter(|point| point.recall < target)
+            .filter_map(|point| point.slack);
+        let reaching = points
+            .iter()
+            .filter(|point| point.recall >= target)
+            .filter_map(|point| point.slack);
+        let ends = (missing.max_by(f32::total_cmp), reaching.min_by(f32::total_cmp));
+        if let (Some(below), Some(above)) = ends
+            && below < above
+        {
+            points.push(self.measure_one(graph, error, WIDEST, Some(f32::midpoint(below, above))));
+        }
+    }
+
+    /// Recall at a setting measured before, on another graph or other codes.
+    pub(super) fn again(&self, graph: &Graph<'_>, error: f32, setting: &BeamRecall) -> f32 {
+        self.measure_one(graph, error, setting.beam, setting.slack).recall
     }
 
     /// Measures one setting after the other until one finds all but everything.

@@ -22,7 +22,7 @@ pub(super) struct GrowSettings {
 }
 
 /// See [`PruneScratch::prune`]; on squared distances.
-pub(super) const ALPHA: f32 = 1.06;
+pub(super) const ALPHA: f32 = 1.02;
 /// A batch is at most this share of the rows before it, and never more than [`MOST_IN_BATCH`].
 const BATCH_SHARE: usize = 12;
 const MOST_IN_BATCH: usize = 8192;

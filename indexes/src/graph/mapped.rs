@@ -80,7 +80,7 @@ impl GraphIndex {
             lengths,
             followers,
             bits,
-            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation),
+            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation, Kernels::detect()?),
             entries: Entries::default(),
             kernels: Kernels::detect()?,
             description,

@@ -1,6 +1,7 @@
 //! Vectors to codes: centered, rotated, and rounded to a grid whose step each row chooses for itself.
 
 use super::rotation::{self, Rotation};
+use crate::kernel::Kernels;
 use crate::metric::Metric;
 
 /// Bits per dimension of the codes that a walk compares.
@@ -57,6 +58,7 @@ pub(super) struct Quantizer {
     metric: Metric,
     mean: Vec<f32>,
     rotation: Rotation,
+    kernels: &'static Kernels,
 }
 
 /// A query as the kernels take it: x·q ≈ `scale` · Σ value · rotated coordinate.
@@ -73,11 +75,12 @@ pub(crate) struct CodedQuery {
 }
 
 impl Quantizer {
-    pub(super) fn new(metric: Metric, mean: Vec<f32>, rotation: Rotation) -> Self {
+    pub(super) fn new(metric: Metric, mean: Vec<f32>, rotation: Rotation, kernels: &'static Kernels) -> Self {
         Self {
             metric,
             mean,
             rotation,
+            kernels,
         }
     }
 
@@ -100,7 +103,7 @@ impl Quantizer {
         out.clear();
         out.extend(row.iter().zip(&self.mean).map(|(value, mean)| value - mean));
         out.resize(self.padded(), 0.0);
-        self.rotation.apply(out);
+        self.rotation.apply(self.kernels, out);
     }
 
     /// A prepared query. Under L2 it is centered as the rows are; otherwise only what it adds to every row's dot
@@ -113,8 +116,8 @@ impl Quantizer {
             Metric::Cosine | Metric::Dot => rotated.extend(query.iter().take(self.mean.len())),
         }
         rotated.resize(self.padded(), 0.0);
-        self.rotation.apply(rotated);
-        let greatest = rotated.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        self.rotation.apply(self.kernels, rotated);
+        let greatest = greatest(rotated);
         let (scale, inverse) = match greatest > 0.0 {
             true => (greatest / 127.0, 127.0 / greatest),
             false => (0.0, 0.0),
@@ -127,8 +130,30 @@ impl Quantizer {
         );
         out.scale = scale;
         out.sum = out.values.iter().map(|&value| i32::from(value)).sum();
-        out.norm = rotated.iter().map(|value| value * value).sum::<f32>().sqrt();
+        out.norm = squares(rotated).sqrt();
     }
+}
+
+/// The greatest magnitude; in eight lanes, so that the compiler can use vector instructions.
+fn greatest(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    for chunk in values.as_chunks::<8>().0 {
+        for lane in 0..8 {
+            lanes[lane] = lanes[lane].max(chunk[lane].abs());
+        }
+    }
+    lanes.iter().fold(0.0, |most, &value| most.max(value))
+}
+
+/// The sum of squares, in eight lanes.
+fn squares(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    for chunk in values.as_chunks::<8>().0 {
+        for lane in 0..8 {
+            lanes[lane] += chunk[lane] * chunk[lane];
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// Rounds a value that is not negative; up to 255.
@@ -140,8 +165,7 @@ fn nearest(value: f32) -> u8 {
 /// Rounds a rotated row to codes, one per byte, and gives the row's scale: x·y ≈ scale · Σ y · (code − middle) for any
 /// y, without bias (`RaBitQ`). A row of zeros has scale 0.
 pub(super) fn quantize(values: &[f32], bits: CodeBits, codes: &mut [u8]) -> f32 {
-    let squares: f32 = values.iter().map(|value| value * value).sum();
-    let greatest = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let (squares, greatest) = (squares(values), greatest(values));
     if greatest <= 0.0 || !squares.is_normal() {
         codes.fill(bits.middle() as u8);
         return 0.0;
@@ -205,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::{Kernels, Level};
+    use crate::kernel::Level;
     use crate::random::SplitMix;
 
     /// Rather Gaussian values.
@@ -216,7 +240,13 @@ mod tests {
     }
 
     fn quantizer(metric: Metric, dimension: usize) -> Quantizer {
-        Quantizer::new(metric, values(9, dimension), Rotation::seeded(dimension, 3))
+        let kernels = Kernels::detect().unwrap();
+        Quantizer::new(
+            metric,
+            values(9, dimension),
+            Rotation::seeded(dimension, 3),
+            kernels,
+        )
     }
 
     /// The estimated product of a query and a row through the scalar kernels.

@@ -29,6 +29,8 @@ use crate::vectors::AlignedRows;
 const DEFAULT_BEAM: u32 = 64;
 /// Cost of comparing 8-bit codes, in comparisons of 4-bit codes of as many dimensions.
 const EIGHT_BIT_COST: f32 = 1.5;
+/// Recall that 8-bit codes must add at the setting chosen for 4 bits to be looked at.
+const WORTHWHILE: f32 = 0.003;
 /// Candidates looked at first for a node that is cut off.
 const CONNECT_BEAM: usize = 64;
 
@@ -83,7 +85,7 @@ impl<'a> Making<'a> {
         let (rows, metric, dimension) = (rows.as_rows(), description.metric, description.dimension);
         let kernels = Kernels::detect()?;
         let rotation = Rotation::seeded(dimension, settings.seed);
-        let quantizer = Quantizer::new(metric, mean(&rows, dimension), rotation);
+        let quantizer = Quantizer::new(metric, mean(&rows, dimension), rotation, kernels);
         let codes = RowCodes::of(&rows, dimension, &quantizer, metric, kernels);
         Ok(Self {
             rows,
@@ -208,13 +210,20 @@ impl<'a> Making<'a> {
         };
         let (links, entries) = self.finish(growth);
         let mut best: Option<(f32, CodeBits)> = None;
-        for bits in CodeBits::ALL
-            .into_iter()
-            .filter(|&bits| self.settings.codes.is_none_or(|only| only == bits))
-        {
+        for bits in CodeBits::ALL {
+            if self.settings.codes.is_some_and(|only| only != bits) {
+                continue;
+            }
+            let chosen = description.setting_for(self.settings.recall_target);
             let points = self.with_graph(&links, &entries, bits, |graph| {
                 let error = code_error(&self.space, &self.quantizer, graph, kept);
-                trial.measure(graph, error)
+                let better =
+                    |setting: BeamRecall| trial.again(graph, error, &setting) > setting.recall + WORTHWHILE;
+                // More bits cost more, so they are only measured in full where they find more.
+                match chosen.is_none_or(better) {
+                    true => trial.measure(graph, error),
+                    false => Vec::new(),
+                }
             });
             let cost = cost(&points, bits, self.settings.recall_target);
             if best.is_none_or(|(least, _)| cost < least) {

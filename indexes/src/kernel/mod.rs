@@ -37,6 +37,7 @@ mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod transform;
 
 use std::sync::OnceLock;
 
@@ -62,6 +63,7 @@ pub struct Kernels {
     dot_u4: CodePair,
     dot_u8_rows: CodeBatch,
     dot_u4_rows: CodeBatch,
+    hadamard: unsafe fn(&mut [f32]),
 }
 
 impl Kernels {
@@ -108,6 +110,7 @@ impl Kernels {
                     dot_u4: $module::dot_u4,
                     dot_u8_rows: $module::dot_u8_rows,
                     dot_u4_rows: $module::dot_u4_rows,
+                    hadamard: $module::hadamard,
                 }
             };
         }
@@ -193,6 +196,13 @@ impl Kernels {
     #[inline]
     pub fn dot_u4_rows(&self, query: &[i8], rows: &CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
         self.dot_u4_rows_then(query, rows, ids, rows::start(rows, ids), out);
+    }
+
+    /// The Walsh–Hadamard transform of a power of two of values, in place and unscaled. All levels give the same bits.
+    #[inline]
+    pub fn hadamard(&self, values: &mut [f32]) {
+        // SAFETY: `table` is only reached for levels whose instructions this processor has.
+        unsafe { (self.hadamard)(values) }
     }
 
     /// As [`Self::dot_u8_rows`], where the rows in `ids` have been asked for already: those in `next` are asked for
