@@ -17,8 +17,8 @@ pub(super) const K: usize = 10;
 const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
 /// The beam of settings that a slack limits.
 const WIDEST: u32 = 512;
-/// Slacks that are measured, in typical distances between a first and a tenth neighbor.
-const SLACKS: [f32; 10] = [0.05, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0];
+/// Slacks that are measured, as shares of the distance of the tenth neighbor.
+const SLACKS: [f32; 11] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.22, 0.3, 0.4, 0.6, 0.9, 1.5];
 /// Recalls that callers ask for; between the slacks on both sides of each, more are measured.
 const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
 const HALVINGS: usize = 3;
@@ -39,9 +39,7 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// Measures all settings on a graph; `error` is that of its codes.
     pub(super) fn measure(&self, graph: &Graph<'_>, error: f32) -> Vec<BeamRecall> {
-        let unit = self.spread();
-        let slacks = SLACKS.iter().map(|slack| (WIDEST, Some(slack * unit)));
-        let slacks = slacks.filter(|_| unit > 0.0);
+        let slacks = SLACKS.iter().map(|&slack| (WIDEST, Some(slack)));
         let beams = BEAMS.iter().map(|&beam| (beam, None));
         let mut points = self.until_enough(graph, error, slacks);
         for target in TARGETS {
@@ -99,6 +97,7 @@ impl Trial<'_> {
             beam: beam as usize,
             k: K,
             slack: slack.unwrap_or(f32::INFINITY),
+            error,
         };
         let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
             let Scratch {
@@ -132,19 +131,6 @@ impl Trial<'_> {
             slack,
             distances: mean(|one| one.1) as f32,
         }
-    }
-
-    /// The median distance between a query's first and last true neighbor.
-    fn spread(&self) -> f32 {
-        let between = |(query, truth): (&&[f32], &Vec<u32>)| -> Option<f32> {
-            let ends = [*truth.first()?, *truth.last()?];
-            let mut distances = [0.0; 2];
-            self.space.distances(query, &ends, &mut distances);
-            Some(distances[1] - distances[0])
-        };
-        let mut spreads: Vec<f32> = self.queries.iter().zip(&self.truth).filter_map(between).collect();
-        spreads.sort_unstable_by(f32::total_cmp);
-        spreads.get(spreads.len() / 2).copied().unwrap_or(0.0)
     }
 }
 

@@ -80,7 +80,13 @@ impl GraphIndex {
             lengths,
             followers,
             bits,
-            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation, Kernels::detect()?),
+            quantizer: Quantizer::new(
+                description.metric,
+                mean.to_vec(),
+                rotation,
+                description.longest,
+                Kernels::detect()?,
+            ),
             entries: Entries::default(),
             kernels: Kernels::detect()?,
             description,
@@ -137,6 +143,7 @@ impl GraphIndex {
                 beam: 0,
                 k,
                 slack: 0.0,
+                error: 0.0,
             };
             return Course {
                 plan: Plan::Exact,
@@ -148,6 +155,7 @@ impl GraphIndex {
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,
+            error: self.description.code_error,
         };
         let matches = request.filter.map_or(rows, RowSet::count);
         let walk = f64::from(distances).max(beam as f64) * k.max(10) as f64 / 10.0;
@@ -219,39 +227,40 @@ impl GraphIndex {
         nodes
     }
 
-    /// Follows the course; `None` if the walk cost more than comparing everything would.
-    fn follow(
-        &self,
-        course: &Course,
-        k: usize,
-        filter: Option<&RowSet>,
-        scratch: &mut Scratch,
-    ) -> Option<Report> {
-        let graph = self.graph();
-        let limits = &course.limits;
+    /// Follows the course; where a filtered walk leads nowhere, or costs more than a scan, the codes are scanned.
+    fn follow(&self, course: &Course, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Report {
+        let (graph, limits) = (self.graph(), &course.limits);
         self.quantizer
             .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
         let nodes = filter.and_then(|filter| self.nodes_of(filter));
         let nodes = nodes.as_ref().or(filter);
         let walk = &mut scratch.walk;
-        let spent = match (course.plan, nodes) {
-            (Plan::Scan, Some(nodes)) => graph.scan(limits, nodes.iter().map(|row| row.0), walk),
-            (Plan::Scan, None) => graph.scan(limits, 0..self.description.rows as u32, walk),
-            (_, None) => graph.walk(limits, walk),
-            (_, Some(nodes)) => graph
-                .walk_filtered(limits, nodes, nodes.count() as u64, walk)
-                .ok()?,
+        let walked = match (course.plan, nodes) {
+            (Plan::Scan, _) => Err(Spent::default()),
+            (_, None) => Ok(graph.walk(limits, walk)),
+            (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64 / 2, walk),
+        };
+        let (plan, spent) = match walked {
+            Ok(spent) => (course.plan, spent),
+            Err(spent) => {
+                let limits = limits.for_scan();
+                let scanned = match nodes {
+                    Some(nodes) => graph.scan(&limits, nodes.iter().map(|row| row.0), walk),
+                    None => graph.scan(&limits, 0..self.description.rows as u32, walk),
+                };
+                (Plan::Scan, spent.and(scanned))
+            }
         };
         let compared = self.rank(k, filter, scratch);
-        Some(self.report(course, spent, compared))
+        self.report(plan, limits.beam, spent, compared)
     }
 
-    fn report(&self, course: &Course, spent: Spent, compared: u64) -> Report {
+    fn report(&self, plan: Plan, beam: usize, spent: Spent, compared: u64) -> Report {
         let codes = self.codes().row_bytes() * spent.distances;
         let lists = spent.lists * (self.width() * size_of::<u32>()) as u64;
         Report {
-            plan: course.plan,
-            beam: course.limits.beam,
+            plan,
+            beam,
             hops: spent.hops,
             distances: spent.distances + compared,
             bytes: codes + lists + compared * self.space().row_bytes(),
@@ -295,11 +304,11 @@ impl Index for GraphIndex {
         let filter = request.filter.filter(|filter| filter.count() < rows);
         let wanted = request.k.min(filter.map_or(rows, RowSet::count));
         let course = self.course(request);
-        if course.plan != Plan::Exact
-            && let Some(report) = self.follow(&course, request.k.min(rows), filter, scratch)
-            && scratch.neighbors.len() >= wanted
-        {
-            return Ok(report);
+        if course.plan != Plan::Exact {
+            let report = self.follow(&course, request.k.min(rows), filter, scratch);
+            if scratch.neighbors.len() >= wanted {
+                return Ok(report);
+            }
         }
         Ok(self.exact(request.k.min(rows), filter, scratch))
     }
