@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::codes::Scores;
+use super::codes::{Codes, Scores};
 use super::quantizer::{CodedQuery, Quantizer};
 use super::rank::{margin, rank};
 use super::walk::{Graph, Limits};
 use crate::description::BeamRecall;
 use crate::metric::Metric;
+use crate::random::SplitMix;
 use crate::recall;
 use crate::search::{Scratch, Space};
 
@@ -134,33 +135,62 @@ impl Trial<'_> {
     }
 }
 
-/// Root mean square error of estimated distances between linked rows, per unit of the query's length.
-pub(super) fn code_error(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, nodes: &[u32]) -> f32 {
+/// Whose distances the error of estimates is measured on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pairs {
+    /// Linked rows: neighbors, whose differences are small, and so are the errors.
+    Linked,
+    /// Any rows.
+    Any,
+}
+
+/// Root mean square error of estimated distances between rows of `nodes`, per unit of the query's length.
+pub(super) fn code_error(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    graph: &Graph<'_>,
+    nodes: &[u32],
+    pairs: Pairs,
+) -> f32 {
     let step = nodes.len().div_ceil(ERROR_ROWS).max(1);
     let sampled: Vec<u32> = nodes.iter().copied().step_by(step).collect();
+    let others = |row: u32| -> Vec<u32> {
+        match pairs {
+            Pairs::Linked => {
+                let links = graph.list(row).iter().copied().take(ERROR_LINKS);
+                links.take_while(|&id| (id as usize) < space.len()).collect()
+            }
+            Pairs::Any => {
+                let mut random = SplitMix(u64::from(row));
+                (0..ERROR_LINKS)
+                    .map(|_| nodes[random.below(nodes.len())])
+                    .collect()
+            }
+        }
+    };
     let squares: Vec<(f64, usize)> = sampled
         .par_iter()
-        .map(|&row| squared_errors(space, quantizer, graph, row))
+        .map(|&row| squared_errors(space, quantizer, &graph.codes, row, &others(row)))
         .collect();
     let sum: f64 = squares.iter().map(|one| one.0).sum();
     let count: usize = squares.iter().map(|one| one.1).sum();
     (sum / count.max(1) as f64).sqrt() as f32
 }
 
-fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, row: u32) -> (f64, usize) {
-    let ids: Vec<u32> = graph
-        .list(row)
-        .iter()
-        .copied()
-        .take(ERROR_LINKS)
-        .take_while(|&id| (id as usize) < space.len())
-        .collect();
+/// The sum of squared errors of one row as the query, and how many there are.
+fn squared_errors(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    codes: &Codes<'_>,
+    row: u32,
+    ids: &[u32],
+) -> (f64, usize) {
     let values = space.rows.get(row).unwrap_or(&[]);
     let (mut query, mut scores) = (CodedQuery::default(), Scores::default());
     quantizer.code_query(values, &mut query);
-    graph.codes.score(&query, &ids, &mut scores);
+    codes.score(&query, ids, &mut scores);
     let mut exact = vec![0.0; ids.len()];
-    space.distances(values, &ids, &mut exact);
+    space.distances(values, ids, &mut exact);
     let common = match space.metric {
         Metric::L2 => f64::from(query.norm).powi(2),
         Metric::Cosine | Metric::Dot => {

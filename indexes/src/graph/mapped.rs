@@ -150,16 +150,27 @@ impl GraphIndex {
                 limits,
             };
         };
+        let filtered = request.filter.is_some_and(|filter| filter.count() < rows);
+        // What a filter admits may lie far from the query.
+        let error = match filtered {
+            true => self.description.far_error.max(self.description.code_error),
+            false => self.description.code_error,
+        };
         let limits = Limits {
             beam: beam.max(2 * k),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,
-            error: self.description.code_error,
+            error,
         };
         let matches = request.filter.map_or(rows, RowSet::count);
-        let walk = f64::from(distances).max(beam as f64) * k.max(10) as f64 / 10.0;
-        let filtered = matches < rows;
+        // A setting that was not measured is taken to compare twenty for each candidate it keeps.
+        let distances = if distances > 0.0 {
+            f64::from(distances)
+        } else {
+            20.0 * beam as f64
+        };
+        let walk = distances * k.max(10) as f64 / 10.0;
         let walk = if filtered { FILTERED_COST * walk } else { walk };
         let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
         let plan = match () {
@@ -172,7 +183,7 @@ impl GraphIndex {
     }
 
     /// Compares the candidates in full and puts the best rows into the scratch.
-    fn rank(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
+    fn rank(&self, k: usize, error: f32, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
         let Scratch {
             query,
             walk,
@@ -181,7 +192,7 @@ impl GraphIndex {
             neighbors,
             ..
         } = scratch;
-        let margin = margin(self.description.code_error, walk.query.norm);
+        let margin = margin(error, walk.query.norm);
         let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
         top.drain_into(neighbors);
         if self.followers.is_some() {
@@ -251,7 +262,7 @@ impl GraphIndex {
                 (Plan::Scan, spent.and(scanned))
             }
         };
-        let compared = self.rank(k, filter, scratch);
+        let compared = self.rank(k, limits.error, filter, scratch);
         self.report(plan, limits.beam, spent, compared)
     }
 

@@ -299,7 +299,7 @@ impl<'a> Graph<'a> {
 }
 
 /// Candidates that a scan keeps at least.
-const SCAN_BEAM: usize = 64;
+const SCAN_BEAM: usize = 384;
 
 /// Rows scored per kernel call of a scan.
 const SCANNED: usize = 256;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::calibrate::{K, Trial, code_error};
+use super::calibrate::{K, Pairs, Trial, code_error};
 use super::codes::RowCodes;
 use super::entries::{Entries, choose};
 use super::grow::{GrowSettings, Growth};
@@ -135,9 +135,13 @@ impl<'a> Making<'a> {
             growth.insert(held_out, inserted);
         }
         let (links, entries) = self.finish(&growth);
-        description.code_error = self.with_graph(&links, &entries, bits, |graph| {
-            code_error(&self.space, &self.quantizer, graph, &order)
-        });
+        let error_of = |pairs| {
+            self.with_graph(&links, &entries, bits, |graph| {
+                code_error(&self.space, &self.quantizer, graph, &order, pairs)
+            })
+        };
+        description.code_error = error_of(Pairs::Linked);
+        description.far_error = error_of(Pairs::Any);
         Made { links, entries, bits }
     }
 
@@ -215,7 +219,7 @@ impl<'a> Making<'a> {
             }
             let chosen = description.setting_for(self.settings.recall_target);
             let points = self.with_graph(&links, &entries, bits, |graph| {
-                let error = code_error(&self.space, &self.quantizer, graph, kept);
+                let error = code_error(&self.space, &self.quantizer, graph, kept, Pairs::Linked);
                 let better =
                     |setting: BeamRecall| trial.again(graph, error, &setting) > setting.recall + WORTHWHILE;
                 // More bits cost more, so they are only measured in full where they find more.
