@@ -95,7 +95,8 @@ pub(super) struct SearchAnswer {
     partial: bool,
     /// Milliseconds from the call's start to this answer.
     took_ms: f64,
-    /// How it was answered, when asked for.
+    /// How it was answered, when asked for: its `kind` is `exact` (every admissible row compared), `scan` (their codes
+    /// compared, the nearest then in full), `graph` (a walk) or `filtered_graph` (a walk that admits only rows that pass).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     plan: Option<PlanReport>,
