@@ -89,15 +89,12 @@ fn ask(fields: &Value) -> Sum {
 
 #[test]
 fn more_recall_takes_more_distances() {
-    let sums = [0.9_f32, 0.95, 0.99, 1.0].map(|recall| (recall, ask(&json!({"recall": recall}))));
+    let sums = [0.9, 0.95, 0.99, 1.0].map(|recall| (recall, ask(&json!({"recall": recall}))));
     for (recall, sum) in &sums {
         let kind = if *recall < 1.0 { "graph" } else { "exact" };
         assert_eq!(sum.kinds, [kind.to_owned()].into(), "recall {recall}");
         // 400 neighbors are counted here, ten times as many when the index was built.
-        assert!(
-            sum.recall() > f64::from(*recall) - 0.03,
-            "recall {recall}: {sum:?}"
-        );
+        assert!(sum.recall() > recall - 0.03, "recall {recall}: {sum:?}");
     }
     assert!(
         sums.is_sorted_by(|a, b| a.1.distances < b.1.distances),
@@ -115,10 +112,7 @@ fn a_collection_says_what_recall_takes_and_reaches() {
         .iter()
         .map(|target| number(target, "/recall_target"))
         .collect();
-    assert_eq!(
-        asked,
-        [0.9_f32, 0.95, 0.99].map(|asked| json!(asked).as_f64().unwrap())
-    );
+    assert_eq!(asked, [0.9, 0.95, 0.99]);
     for target in targets {
         assert!(
             number(target, "/setting/recall") >= number(target, "/recall_target"),
