@@ -1,5 +1,9 @@
 //! The committed index files in `tests/fixtures/`, one per version and kind, and how those of this version are written.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test binary uses its own part; a failed expectation stops the test, in its helpers too"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
