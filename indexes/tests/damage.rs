@@ -11,9 +11,9 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alike_indexes::{Effort, IndexError, Plan, Request, RowSet, Scratch, VectorsView};
+use alike_indexes::{Effort, IndexError, Plan, Request, RowId, RowSet, Scratch, VectorsView};
 use support::Random;
-use support::fixtures::{Section, fixture, names, sections, sign};
+use support::fixtures::{Section, fixture, names, sections, sign, u32_at};
 use tempfile::TempDir;
 
 /// A copy of a fixture that may be damaged.
@@ -306,6 +306,43 @@ fn wrong_content_with_right_checksums_is_named() {
         expect(12, "followers", &|_, _| 7);
         if copy.section(8).is_some() {
             expect(8, "lengths", &at(5, infinite));
+        }
+    }
+}
+
+/// Only `verify` sees it, and yet no answer holds a row that does not exist.
+#[test]
+fn followers_that_are_no_rows_are_not_found() {
+    for copy in Copy::graphs() {
+        let whole = alike_indexes::open(&fixture(copy.name)).unwrap();
+        let rows = whole.len();
+        let section = copy.section(12).unwrap();
+        let nodes: Vec<u32> = (section.start..section.end)
+            .step_by(8)
+            .map(|at| u32_at(&copy.bytes, at))
+            .collect();
+        for beyond in [rows as u32, u32::MAX - 1, u32::MAX] {
+            let set = |place: usize, word: u32| if place % 2 == 1 { beyond } else { word };
+            copy.with_words(12, set)
+                .expect_err("followers beyond the last row");
+            let index = alike_indexes::open(&copy.path).unwrap();
+            let mut scratch = Scratch::new();
+            for &node in &nodes {
+                let query = whole.vector(RowId(node)).unwrap();
+                let request = Request {
+                    effort: Effort::Beam(16),
+                    ..Request::default()
+                };
+                let report = index.search(query, &request, &mut scratch).unwrap();
+                assert_eq!(report.plan, Plan::Graph, "{}", copy.name);
+                let found: Vec<usize> = scratch
+                    .neighbors()
+                    .iter()
+                    .map(|neighbor| neighbor.row.index())
+                    .collect();
+                assert!(found.len() == 10 && found.contains(&(node as usize)));
+                assert!(found.iter().all(|&row| row < rows), "{}: {found:?}", copy.name);
+            }
         }
     }
 }
