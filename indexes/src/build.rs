@@ -40,14 +40,14 @@ pub struct BuildSettings {
 }
 
 impl BuildSettings {
-    /// The defaults: M = 16, efConstruction = 200, recall target 0.99 on at most 1,000 held-out rows, all cores.
+    /// The defaults: M = 16, efConstruction = 200 (kind graph: 128), recall target 0.99 on at most 1,000 held-out rows, all cores.
     #[must_use]
     pub fn new(kind: Kind, metric: Metric) -> Self {
         Self {
             kind,
             metric,
             m: 16,
-            ef_construction: 200,
+            ef_construction: if kind == Kind::Graph { 128 } else { 200 },
             factory: None,
             recall_target: 0.99,
             held_out: 1_000,
@@ -233,6 +233,8 @@ fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
         entry: 0,
         code_bits: 0,
         code_error: 0.0,
+        far_error: 0.0,
+        longest: 0.0,
         entries: 0,
     }
 }

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::codes::Scores;
+use super::codes::{Codes, Scores};
 use super::quantizer::{CodedQuery, Quantizer};
 use super::rank::{margin, rank};
 use super::walk::{Graph, Limits};
 use crate::description::BeamRecall;
 use crate::metric::Metric;
+use crate::random::SplitMix;
 use crate::recall;
 use crate::search::{Scratch, Space};
 
@@ -17,10 +18,11 @@ pub(super) const K: usize = 10;
 const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
 /// The beam of settings that a slack limits.
 const WIDEST: u32 = 512;
-/// Slacks that are measured, in typical distances between a first and a tenth neighbor.
-const SLACKS: [f32; 14] = [
-    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5,
-];
+/// Slacks that are measured, as shares of the distance of the tenth neighbor.
+const SLACKS: [f32; 11] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.22, 0.3, 0.4, 0.6, 0.9, 1.5];
+/// Recalls that callers ask for; between the slacks on both sides of each, more are measured.
+const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
+const HALVINGS: usize = 3;
 /// Nothing wider is measured once recall is this.
 const ENOUGH: f32 = 0.9985;
 /// Rows whose links the error of estimates is measured on, and links of each.
@@ -38,13 +40,40 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// Measures all settings on a graph; `error` is that of its codes.
     pub(super) fn measure(&self, graph: &Graph<'_>, error: f32) -> Vec<BeamRecall> {
-        let unit = self.spread();
-        let slacks = SLACKS.iter().map(|slack| (WIDEST, Some(slack * unit)));
-        let slacks = slacks.filter(|_| unit > 0.0);
+        let slacks = SLACKS.iter().map(|&slack| (WIDEST, Some(slack)));
         let beams = BEAMS.iter().map(|&beam| (beam, None));
-        let mut points = self.until_enough(graph, error, beams);
-        points.extend(self.until_enough(graph, error, slacks));
+        let mut points = self.until_enough(graph, error, slacks);
+        for target in TARGETS {
+            for _ in 0..HALVINGS {
+                self.halve(graph, error, target, &mut points);
+            }
+        }
+        points.sort_by(|a, b| a.slack.unwrap_or(0.0).total_cmp(&b.slack.unwrap_or(0.0)));
+        points.extend(self.until_enough(graph, error, beams));
         points
+    }
+
+    /// Measures the slack midway between the widest that misses a recall and the narrowest that reaches it.
+    fn halve(&self, graph: &Graph<'_>, error: f32, target: f32, points: &mut Vec<BeamRecall>) {
+        let missing = points
+            .iter()
+            .filter(|point| point.recall < target)
+            .filter_map(|point| point.slack);
+        let reaching = points
+            .iter()
+            .filter(|point| point.recall >= target)
+            .filter_map(|point| point.slack);
+        let ends = (missing.max_by(f32::total_cmp), reaching.min_by(f32::total_cmp));
+        if let (Some(below), Some(above)) = ends
+            && below < above
+        {
+            points.push(self.measure_one(graph, error, WIDEST, Some(f32::midpoint(below, above))));
+        }
+    }
+
+    /// Recall at a setting measured before, on another graph or other codes.
+    pub(super) fn again(&self, graph: &Graph<'_>, error: f32, setting: &BeamRecall) -> f32 {
+        self.measure_one(graph, error, setting.beam, setting.slack).recall
     }
 
     /// Measures one setting after the other until one finds all but everything.
@@ -69,6 +98,7 @@ impl Trial<'_> {
             beam: beam as usize,
             k: K,
             slack: slack.unwrap_or(f32::INFINITY),
+            error,
         };
         let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
             let Scratch {
@@ -103,48 +133,64 @@ impl Trial<'_> {
             distances: mean(|one| one.1) as f32,
         }
     }
-
-    /// The median distance between a query's first and last true neighbor.
-    fn spread(&self) -> f32 {
-        let between = |(query, truth): (&&[f32], &Vec<u32>)| -> Option<f32> {
-            let ends = [*truth.first()?, *truth.last()?];
-            let mut distances = [0.0; 2];
-            self.space.distances(query, &ends, &mut distances);
-            Some(distances[1] - distances[0])
-        };
-        let mut spreads: Vec<f32> = self.queries.iter().zip(&self.truth).filter_map(between).collect();
-        spreads.sort_unstable_by(f32::total_cmp);
-        spreads.get(spreads.len() / 2).copied().unwrap_or(0.0)
-    }
 }
 
-/// Root mean square error of estimated distances between linked rows, per unit of the query's length.
-pub(super) fn code_error(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, nodes: &[u32]) -> f32 {
+/// Whose distances the error of estimates is measured on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pairs {
+    /// Linked rows: neighbors, whose differences are small, and so are the errors.
+    Linked,
+    /// Any rows.
+    Any,
+}
+
+/// Root mean square error of estimated distances between rows of `nodes`, per unit of the query's length.
+pub(super) fn code_error(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    graph: &Graph<'_>,
+    nodes: &[u32],
+    pairs: Pairs,
+) -> f32 {
     let step = nodes.len().div_ceil(ERROR_ROWS).max(1);
     let sampled: Vec<u32> = nodes.iter().copied().step_by(step).collect();
+    let others = |row: u32| -> Vec<u32> {
+        match pairs {
+            Pairs::Linked => {
+                let links = graph.list(row).iter().copied().take(ERROR_LINKS);
+                links.take_while(|&id| (id as usize) < space.len()).collect()
+            }
+            Pairs::Any => {
+                let mut random = SplitMix(u64::from(row));
+                (0..ERROR_LINKS)
+                    .map(|_| nodes[random.below(nodes.len())])
+                    .collect()
+            }
+        }
+    };
     let squares: Vec<(f64, usize)> = sampled
         .par_iter()
-        .map(|&row| squared_errors(space, quantizer, graph, row))
+        .map(|&row| squared_errors(space, quantizer, &graph.codes, row, &others(row)))
         .collect();
     let sum: f64 = squares.iter().map(|one| one.0).sum();
     let count: usize = squares.iter().map(|one| one.1).sum();
     (sum / count.max(1) as f64).sqrt() as f32
 }
 
-fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, row: u32) -> (f64, usize) {
-    let ids: Vec<u32> = graph
-        .list(row)
-        .iter()
-        .copied()
-        .take(ERROR_LINKS)
-        .take_while(|&id| (id as usize) < space.len())
-        .collect();
+/// The sum of squared errors of one row as the query, and how many there are.
+fn squared_errors(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    codes: &Codes<'_>,
+    row: u32,
+    ids: &[u32],
+) -> (f64, usize) {
     let values = space.rows.get(row).unwrap_or(&[]);
     let (mut query, mut scores) = (CodedQuery::default(), Scores::default());
     quantizer.code_query(values, &mut query);
-    graph.codes.score(&query, &ids, &mut scores);
+    codes.score(&query, ids, &mut scores);
     let mut exact = vec![0.0; ids.len()];
-    space.distances(values, &ids, &mut exact);
+    space.distances(values, ids, &mut exact);
     let common = match space.metric {
         Metric::L2 => f64::from(query.norm).powi(2),
         Metric::Cosine | Metric::Dot => {

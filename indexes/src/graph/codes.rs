@@ -48,20 +48,6 @@ impl Codes<'_> {
         self.scale(query, ids, scores);
     }
 
-    /// As [`Self::score`], where the rows in `ids` have been asked for already; those in `next` are asked for meanwhile.
-    pub(crate) fn score_then(&self, query: &CodedQuery, ids: &[u32], next: &[u32], scores: &mut Scores) {
-        let dots = scores.dots(ids.len());
-        match self.bits {
-            CodeBits::Four => self
-                .kernels
-                .dot_u4_rows_then(&query.values, &self.rows, ids, next, dots),
-            CodeBits::Eight => self
-                .kernels
-                .dot_u8_rows_then(&query.values, &self.rows, ids, next, dots),
-        }
-        self.scale(query, ids, scores);
-    }
-
     /// From sums over codes to distances.
     #[inline]
     fn scale(&self, query: &CodedQuery, ids: &[u32], scores: &mut Scores) {

@@ -22,7 +22,7 @@ pub(super) struct GrowSettings {
 }
 
 /// See [`PruneScratch::prune`]; on squared distances.
-pub(super) const ALPHA: f32 = 1.06;
+pub(super) const ALPHA: f32 = 1.02;
 /// A batch is at most this share of the rows before it, and never more than [`MOST_IN_BATCH`].
 const BATCH_SHARE: usize = 12;
 const MOST_IN_BATCH: usize = 8192;
@@ -100,11 +100,7 @@ impl<'a> Growth<'a> {
     fn links_for(&self, row: u32, entries: &Entries, work: &mut Work) -> Vec<u32> {
         let GrowSettings { degree, beam } = self.settings;
         self.codes.as_query(row, &mut work.walk.query);
-        let limits = Limits {
-            beam,
-            k: 1,
-            slack: f32::INFINITY,
-        };
+        let limits = Limits::of_beam(beam);
         self.graph(entries).walk(&limits, &mut work.walk);
         work.found.clear();
         work.found.extend(work.walk.pool.iter().map(|(node, _)| node));

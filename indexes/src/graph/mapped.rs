@@ -81,7 +81,13 @@ impl GraphIndex {
             lengths,
             followers,
             bits,
-            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation),
+            quantizer: Quantizer::new(
+                description.metric,
+                mean.to_vec(),
+                rotation,
+                description.longest,
+                Kernels::detect()?,
+            ),
             entries: Entries::default(),
             kernels: Kernels::detect()?,
             description,
@@ -138,21 +144,34 @@ impl GraphIndex {
                 beam: 0,
                 k,
                 slack: 0.0,
+                error: 0.0,
             };
             return Course {
                 plan: Plan::Exact,
                 limits,
             };
         };
+        let filtered = request.filter.is_some_and(|filter| filter.count() < rows);
+        // What a filter admits may lie far from the query.
+        let error = match filtered {
+            true => self.description.far_error.max(self.description.code_error),
+            false => self.description.code_error,
+        };
         let limits = Limits {
             beam: beam.max(2 * k),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,
+            error,
         };
         let matches = request.filter.map_or(rows, RowSet::count);
-        let walk = f64::from(distances).max(beam as f64) * k.max(10) as f64 / 10.0;
-        let filtered = matches < rows;
+        // A setting that was not measured is taken to compare twenty for each candidate it keeps.
+        let distances = if distances > 0.0 {
+            f64::from(distances)
+        } else {
+            20.0 * beam as f64
+        };
+        let walk = distances * k.max(10) as f64 / 10.0;
         let walk = if filtered { FILTERED_COST * walk } else { walk };
         let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
         let plan = match () {
@@ -165,7 +184,7 @@ impl GraphIndex {
     }
 
     /// Compares the candidates in full and puts the best rows into the scratch.
-    fn rank(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
+    fn rank(&self, k: usize, error: f32, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
         let Scratch {
             query,
             walk,
@@ -174,7 +193,7 @@ impl GraphIndex {
             neighbors,
             ..
         } = scratch;
-        let margin = margin(self.description.code_error, walk.query.norm);
+        let margin = margin(error, walk.query.norm);
         let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
         top.drain_into(neighbors);
         if self.followers.is_some() {
@@ -221,39 +240,40 @@ impl GraphIndex {
         nodes
     }
 
-    /// Follows the course; `None` if the walk cost more than comparing everything would.
-    fn follow(
-        &self,
-        course: &Course,
-        k: usize,
-        filter: Option<&RowSet>,
-        scratch: &mut Scratch,
-    ) -> Option<Report> {
-        let graph = self.graph();
-        let limits = &course.limits;
+    /// Follows the course; where a filtered walk leads nowhere, or costs more than a scan, the codes are scanned.
+    fn follow(&self, course: &Course, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Report {
+        let (graph, limits) = (self.graph(), &course.limits);
         self.quantizer
             .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
         let nodes = filter.and_then(|filter| self.nodes_of(filter));
         let nodes = nodes.as_ref().or(filter);
         let walk = &mut scratch.walk;
-        let spent = match (course.plan, nodes) {
-            (Plan::Scan, Some(nodes)) => graph.scan(limits, nodes.iter().map(|row| row.0), walk),
-            (Plan::Scan, None) => graph.scan(limits, 0..self.description.rows as u32, walk),
-            (_, None) => graph.walk(limits, walk),
-            (_, Some(nodes)) => graph
-                .walk_filtered(limits, nodes, nodes.count() as u64, walk)
-                .ok()?,
+        let walked = match (course.plan, nodes) {
+            (Plan::Scan, _) => Err(Spent::default()),
+            (_, None) => Ok(graph.walk(limits, walk)),
+            (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64 / 2, walk),
         };
-        let compared = self.rank(k, filter, scratch);
-        Some(self.report(course, spent, compared))
+        let (plan, spent) = match walked {
+            Ok(spent) => (course.plan, spent),
+            Err(spent) => {
+                let limits = limits.for_scan();
+                let scanned = match nodes {
+                    Some(nodes) => graph.scan(&limits, nodes.iter().map(|row| row.0), walk),
+                    None => graph.scan(&limits, 0..self.description.rows as u32, walk),
+                };
+                (Plan::Scan, spent.and(scanned))
+            }
+        };
+        let compared = self.rank(k, limits.error, filter, scratch);
+        self.report(plan, limits.beam, spent, compared)
     }
 
-    fn report(&self, course: &Course, spent: Spent, compared: u64) -> Report {
+    fn report(&self, plan: Plan, beam: usize, spent: Spent, compared: u64) -> Report {
         let codes = self.codes().row_bytes() * spent.distances;
         let lists = spent.lists * (self.width() * size_of::<u32>()) as u64;
         Report {
-            plan: course.plan,
-            beam: course.limits.beam,
+            plan,
+            beam,
             hops: spent.hops,
             distances: spent.distances + compared,
             bytes: codes + lists + compared * self.space().row_bytes(),
@@ -297,11 +317,11 @@ impl Index for GraphIndex {
         let filter = request.filter.filter(|filter| filter.count() < rows);
         let wanted = request.k.min(filter.map_or(rows, RowSet::count));
         let course = self.course(request);
-        if course.plan != Plan::Exact
-            && let Some(report) = self.follow(&course, request.k.min(rows), filter, scratch)
-            && scratch.neighbors.len() >= wanted
-        {
-            return Ok(report);
+        if course.plan != Plan::Exact {
+            let report = self.follow(&course, request.k.min(rows), filter, scratch);
+            if scratch.neighbors.len() >= wanted {
+                return Ok(report);
+            }
         }
         Ok(self.exact(request.k.min(rows), filter, scratch))
     }

@@ -1,6 +1,7 @@
 //! Vectors to codes: centered, rotated, and rounded to a grid whose step each row chooses for itself.
 
 use super::rotation::{self, Rotation};
+use crate::kernel::Kernels;
 use crate::metric::Metric;
 
 /// Bits per dimension of the codes that a walk compares.
@@ -57,6 +58,9 @@ pub(super) struct Quantizer {
     metric: Metric,
     mean: Vec<f32>,
     rotation: Rotation,
+    /// Length of the longest row.
+    longest: f32,
+    kernels: &'static Kernels,
 }
 
 /// A query as the kernels take it: x·q ≈ `scale` · Σ value · rotated coordinate.
@@ -69,21 +73,37 @@ pub(crate) struct CodedQuery {
     pub(crate) sum: i32,
     /// Length of the rotated query.
     pub(crate) norm: f32,
+    /// What is added to an estimated distance to count from the best a row could be: to get a squared distance, or what
+    /// a score lacks to that of the longest row in the query's direction.
+    pub(crate) origin: f32,
     rotated: Vec<f32>,
 }
 
 impl Quantizer {
-    pub(super) fn new(metric: Metric, mean: Vec<f32>, rotation: Rotation) -> Self {
+    pub(super) fn new(
+        metric: Metric,
+        mean: Vec<f32>,
+        rotation: Rotation,
+        longest: f32,
+        kernels: &'static Kernels,
+    ) -> Self {
         Self {
             metric,
             mean,
             rotation,
+            longest,
+            kernels,
         }
     }
 
     /// The mean that is taken off every row.
     pub(super) fn mean(&self) -> &[f32] {
         &self.mean
+    }
+
+    /// Length of the longest row.
+    pub(super) fn longest(&self) -> f32 {
+        self.longest
     }
 
     pub(super) fn rotation(&self) -> &Rotation {
@@ -100,7 +120,7 @@ impl Quantizer {
         out.clear();
         out.extend(row.iter().zip(&self.mean).map(|(value, mean)| value - mean));
         out.resize(self.padded(), 0.0);
-        self.rotation.apply(out);
+        self.rotation.apply(self.kernels, out);
     }
 
     /// A prepared query. Under L2 it is centered as the rows are; otherwise only what it adds to every row's dot
@@ -113,8 +133,8 @@ impl Quantizer {
             Metric::Cosine | Metric::Dot => rotated.extend(query.iter().take(self.mean.len())),
         }
         rotated.resize(self.padded(), 0.0);
-        self.rotation.apply(rotated);
-        let greatest = rotated.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        self.rotation.apply(self.kernels, rotated);
+        let greatest = greatest(rotated);
         let (scale, inverse) = match greatest > 0.0 {
             true => (greatest / 127.0, 127.0 / greatest),
             false => (0.0, 0.0),
@@ -127,8 +147,34 @@ impl Quantizer {
         );
         out.scale = scale;
         out.sum = out.values.iter().map(|&value| i32::from(value)).sum();
-        out.norm = rotated.iter().map(|value| value * value).sum::<f32>().sqrt();
+        out.norm = squares(rotated).sqrt();
+        out.origin = match self.metric {
+            Metric::L2 => out.norm * out.norm,
+            Metric::Cosine | Metric::Dot => self.longest * out.norm - self.kernels.dot(query, &self.mean),
+        };
     }
+}
+
+/// The greatest magnitude; in eight lanes, so that the compiler can use vector instructions.
+fn greatest(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    for chunk in values.as_chunks::<8>().0 {
+        for lane in 0..8 {
+            lanes[lane] = lanes[lane].max(chunk[lane].abs());
+        }
+    }
+    lanes.iter().fold(0.0, |most, &value| most.max(value))
+}
+
+/// The sum of squares, in eight lanes.
+fn squares(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    for chunk in values.as_chunks::<8>().0 {
+        for lane in 0..8 {
+            lanes[lane] += chunk[lane] * chunk[lane];
+        }
+    }
+    lanes.iter().sum()
 }
 
 /// Rounds a value that is not negative; up to 255.
@@ -140,8 +186,7 @@ fn nearest(value: f32) -> u8 {
 /// Rounds a rotated row to codes, one per byte, and gives the row's scale: x·y ≈ scale · Σ y · (code − middle) for any
 /// y, without bias (`RaBitQ`). A row of zeros has scale 0.
 pub(super) fn quantize(values: &[f32], bits: CodeBits, codes: &mut [u8]) -> f32 {
-    let squares: f32 = values.iter().map(|value| value * value).sum();
-    let greatest = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let (squares, greatest) = (squares(values), greatest(values));
     if greatest <= 0.0 || !squares.is_normal() {
         codes.fill(bits.middle() as u8);
         return 0.0;
@@ -205,7 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::{Kernels, Level};
+    use crate::kernel::Level;
     use crate::random::SplitMix;
 
     /// Rather Gaussian values.
@@ -216,7 +261,14 @@ mod tests {
     }
 
     fn quantizer(metric: Metric, dimension: usize) -> Quantizer {
-        Quantizer::new(metric, values(9, dimension), Rotation::seeded(dimension, 3))
+        let kernels = Kernels::detect().unwrap();
+        Quantizer::new(
+            metric,
+            values(9, dimension),
+            Rotation::seeded(dimension, 3),
+            1.0,
+            kernels,
+        )
     }
 
     /// The estimated product of a query and a row through the scalar kernels.

@@ -1,6 +1,8 @@
 //! A seeded rotation: spreads what a vector says evenly over all dimensions, so that a few bits per dimension serve
 //! any kind of data.
 
+use crate::kernel::Kernels;
+
 /// Random signs and Walsh–Hadamard transforms over a power of two of dimensions, thrice: the first dimensions, the
 /// last ones, the first ones again. Orthonormal, so dot products and distances stay what they are.
 #[derive(Debug, Clone)]
@@ -83,7 +85,7 @@ impl Rotation {
     }
 
     /// Rotates `values` ([`Self::padded`] of them, zeros behind the vector) in place.
-    pub(super) fn apply(&self, values: &mut [f32]) {
+    pub(super) fn apply(&self, kernels: &Kernels, values: &mut [f32]) {
         for (round, factors) in self.factors.chunks_exact(self.padded).enumerate() {
             values
                 .iter_mut()
@@ -91,7 +93,7 @@ impl Rotation {
                 .for_each(|(value, factor)| *value *= factor);
             let start = Self::start(round, self.padded, self.block);
             if let Some(block) = values.get_mut(start..start + self.block) {
-                hadamard(block);
+                kernels.hadamard(block);
             }
         }
     }
@@ -102,25 +104,16 @@ impl Rotation {
     }
 }
 
-/// The Walsh–Hadamard transform of a power of two of values, unscaled.
-fn hadamard(values: &mut [f32]) {
-    let mut half = 1;
-    while half < values.len() {
-        for pair in values.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (x, y) in low.iter_mut().zip(high) {
-                (*x, *y) = (*x + *y, *x - *y);
-            }
-        }
-        half *= 2;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::Level;
+
+    fn kernels() -> Kernels {
+        Kernels::at(Level::Scalar).unwrap()
+    }
 
     fn dot(a: &[f32], b: &[f32]) -> f64 {
         a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
@@ -129,12 +122,12 @@ mod tests {
     proptest! {
         #[test]
         fn keeps_dot_products(dimension in 1_usize..300, seed in any::<u64>(), values in proptest::collection::vec(-9.0_f32..9.0, 600)) {
-            let rotation = Rotation::seeded(dimension, seed);
+            let (rotation, kernels) = (Rotation::seeded(dimension, seed), kernels());
             let (a, b) = (&values[..dimension], &values[300..300 + dimension]);
             let rotated = |vector: &[f32]| {
                 let mut values = vector.to_vec();
                 values.resize(rotation.padded(), 0.0);
-                rotation.apply(&mut values);
+                rotation.apply(&kernels, &mut values);
                 values
             };
             let scale = (dot(a, a) * dot(b, b)).sqrt().max(1.0);
@@ -146,12 +139,13 @@ mod tests {
 
     #[test]
     fn spreads_one_dimension_over_all() {
+        let kernels = kernels();
         for dimension in [64, 200, 384, 768] {
             for place in [0, dimension / 2, dimension - 1] {
                 let rotation = Rotation::seeded(dimension, 1);
                 let mut values = vec![0.0; rotation.padded()];
                 values[place] = 1.0;
-                rotation.apply(&mut values);
+                rotation.apply(&kernels, &mut values);
                 let greatest = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                 assert!(greatest < 0.3, "{dimension}, {place}: {greatest}");
             }

@@ -3,11 +3,12 @@
 use super::codes::{Codes, Scores};
 use super::entries::Entries;
 use super::quantizer::CodedQuery;
+use super::rank::margin;
 use crate::kernel::prefetch;
 use crate::prepare::NO_ROW;
 use crate::row::RowId;
 use crate::row_set::RowSet;
-use crate::search::{Pool, Visited};
+use crate::search::{Pool, Slack, Visited};
 
 /// A graph as it lies in memory or in a file.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,43 @@ pub(super) struct Limits {
     pub(super) beam: usize,
     /// Neighbors wanted.
     pub(super) k: usize,
-    /// How much farther than the `k`-th nearest a candidate may be, in estimated distance.
+    /// How much farther than the `k`-th nearest a candidate may be, as a share of its distance; infinite: any.
     pub(super) slack: f32,
+    /// Error of estimated distances per unit of the query's length.
+    pub(super) error: f32,
+}
+
+impl Limits {
+    /// Only the beam limits the walk.
+    pub(super) fn of_beam(beam: usize) -> Self {
+        Self {
+            beam,
+            k: 1,
+            slack: f32::INFINITY,
+            error: 0.0,
+        }
+    }
+
+    /// The limits of a scan: whatever may be among the nearest by its estimate is kept, nothing is followed.
+    pub(super) fn for_scan(&self) -> Self {
+        Self {
+            beam: self.beam.max(SCAN_BEAM).max(4 * self.k),
+            slack: 0.0,
+            ..*self
+        }
+    }
+
+    /// The limits of a walk for one query. What estimates cannot tell from the `k`-th nearest is never too far.
+    fn for_query(&self, query: &CodedQuery) -> Slack {
+        match self.slack.is_finite() {
+            true => Slack {
+                share: self.slack,
+                origin: query.origin,
+                least: margin(self.error, query.norm),
+            },
+            false => Slack::default(),
+        }
+    }
 }
 
 /// What a walk took.
@@ -39,26 +75,40 @@ pub(crate) struct Spent {
     pub(crate) lists: u64,
 }
 
+impl Spent {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            hops: self.hops + other.hops,
+            distances: self.distances + other.distances,
+            lists: self.lists + other.lists,
+        }
+    }
+}
+
 /// Memory that walks reuse.
 #[derive(Debug, Default)]
 pub(crate) struct WalkScratch {
     pub(crate) query: CodedQuery,
     pub(crate) pool: Pool,
     visited: Visited,
-    /// Nodes that are being scored.
+    /// Nodes that are scored next.
     fresh: Vec<u32>,
-    /// Nodes that are scored after those.
-    next: Vec<u32>,
     /// Neighbors that the filter leaves out: their own neighbors are looked at instead.
     detours: Vec<u32>,
+    /// Admissible nodes that the walk ahead found, with their distances.
+    near: Vec<(u32, f32)>,
     pub(crate) scores: Scores,
 }
 
 /// A filtered walk looks at neighbors of neighbors until it has this many admissible ones of a node.
 const ENOUGH: usize = 24;
 
-/// Admissible rows that a filtered walk starts from besides the entry points.
-const FILTER_STARTS: usize = 32;
+/// Beam of the walk that goes ahead of a filtered one.
+const AHEAD_BEAM: usize = 32;
+
+/// A filter goes against the query when this many times fewer of the nodes near it are admissible than of all.
+const FEWER: usize = 4;
 
 impl<'a> Graph<'a> {
     /// The links of a node.
@@ -75,47 +125,22 @@ impl<'a> Graph<'a> {
 
     /// Finds the nodes nearest to the query in the scratch; they end up in its pool.
     pub(super) fn walk(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
-        let mut spent = self.start(limits, None, scratch);
-        let gather = |node: u32, scratch: &mut WalkScratch| {
-            for &link in self.list(node) {
-                if scratch.visited.insert(link) {
-                    scratch.next.push(link);
-                }
-            }
-            1
-        };
-        self.expand(&mut spent, u64::MAX, gather, scratch);
+        let mut spent = self.start(limits, scratch);
+        while let Some(node) = scratch.pool.expand_next() {
+            spent.hops += 1;
+            let WalkScratch { visited, fresh, .. } = scratch;
+            fresh.clear();
+            visited.insert_all(self.list(node), fresh);
+            spent.distances += self.score_fresh(scratch);
+        }
+        spent.lists = u64::from(spent.hops);
         spent
     }
 
-    /// Expands the nearest candidate again and again until none is left, or `budget` distances were computed. What
-    /// `gather` finds around one is asked for from memory while what was found around the one before is scored: waiting
-    /// for memory costs more than choosing the next candidate a step too early.
-    fn expand(
-        &self,
-        spent: &mut Spent,
-        budget: u64,
-        gather: impl Fn(u32, &mut WalkScratch) -> u64,
-        scratch: &mut WalkScratch,
-    ) {
-        scratch.fresh.clear();
-        while spent.distances <= budget {
-            scratch.next.clear();
-            let node = scratch.pool.expand_next();
-            if let Some(node) = node {
-                spent.hops += 1;
-                spent.lists += gather(node, scratch);
-            }
-            spent.distances += self.score_fresh(scratch);
-            std::mem::swap(&mut scratch.fresh, &mut scratch.next);
-            if node.is_none() && scratch.fresh.is_empty() && scratch.pool.peek().is_none() {
-                break;
-            }
-        }
-    }
-
     /// As [`Self::walk`], over admissible nodes only: where a node has few admissible neighbors, theirs are looked at
-    /// too (ACORN, arXiv 2403.04871). `Err` with what it took once more than `budget` distances were computed.
+    /// too (ACORN, arXiv 2403.04871). A short walk over all nodes goes ahead: what is admissible of the nodes nearest to
+    /// the query is where this one starts. `Err` with what it took when hardly any is (the filter goes against the
+    /// query, so that the nearest admissible nodes lie far apart), or once more than `budget` distances were computed.
     pub(super) fn walk_filtered(
         &self,
         limits: &Limits,
@@ -123,52 +148,57 @@ impl<'a> Graph<'a> {
         budget: u64,
         scratch: &mut WalkScratch,
     ) -> Result<Spent, Spent> {
-        let mut spent = self.start(limits, Some(filter), scratch);
-        let gather = |node: u32, scratch: &mut WalkScratch| self.gather_admissible(node, filter, scratch);
-        self.expand(&mut spent, budget, gather, scratch);
-        if spent.distances > budget {
-            Err(spent)
-        } else {
-            Ok(spent)
+        let mut spent = self.walk(&Limits::of_beam(AHEAD_BEAM), scratch);
+        let WalkScratch {
+            query,
+            pool,
+            visited,
+            near,
+            ..
+        } = &mut *scratch;
+        near.clear();
+        near.extend(pool.iter().filter(|&(node, _)| filter.contains(RowId(node))));
+        let expected = AHEAD_BEAM * filter.count() / self.len().max(1);
+        if near.is_empty() || near.len() * FEWER < expected {
+            return Err(spent);
         }
+        visited.reset(self.len());
+        pool.reset_within(limits.beam, limits.k, limits.for_query(query));
+        for &(node, distance) in near.iter() {
+            visited.insert(node);
+            pool.insert(node, distance);
+        }
+        while let Some(node) = scratch.pool.expand_next() {
+            spent.hops += 1;
+            spent.lists += self.gather_admissible(node, filter, scratch);
+            spent.distances += self.score_fresh(scratch);
+            if spent.distances > budget {
+                return Err(spent);
+            }
+        }
+        Ok(spent)
     }
 
-    /// Scores the entry points, and with a filter some admissible rows from all over.
-    fn start(&self, limits: &Limits, filter: Option<&RowSet>, scratch: &mut WalkScratch) -> Spent {
-        scratch.visited.reset(self.len());
-        scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
+    /// Scores the entry points.
+    fn start(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
         let WalkScratch {
             query,
             scores,
             pool,
             visited,
-            fresh,
-            next,
             ..
         } = scratch;
-        next.clear();
-        self.entries
-            .codes(&self.codes)
-            .score(query, &self.entries.places, scores);
+        visited.reset(self.len());
+        pool.reset_within(limits.beam, limits.k, limits.for_query(query));
+        let codes = self.entries.codes(&self.codes);
+        codes.score(query, &self.entries.places, scores);
         for (&node, &distance) in self.entries.nodes.iter().zip(&scores.distances) {
-            let admitted = filter.is_none_or(|filter| filter.contains(RowId(node)));
-            if admitted && pool.insert(node, distance) {
+            if pool.insert(node, distance) {
                 visited.insert(node);
             }
         }
-        let mut distances = self.entries.nodes.len() as u64;
-        if let Some(filter) = filter {
-            fresh.clear();
-            fresh.extend(
-                filter
-                    .spaced(FILTER_STARTS)
-                    .map(|row| row.0)
-                    .filter(|&row| self.is_node(row) && visited.insert(row)),
-            );
-            distances += self.score_fresh(scratch);
-        }
         Spent {
-            distances,
+            distances: self.entries.nodes.len() as u64,
             ..Spent::default()
         }
     }
@@ -178,22 +208,23 @@ impl<'a> Graph<'a> {
         self.list(row).first().is_some_and(|&link| link != NO_ROW)
     }
 
-    /// Puts the admissible neighbors of a node into `next`, then neighbors of the others until there are enough. Gives
+    /// Puts the admissible neighbors of a node into `fresh`, then neighbors of the others until there are enough. Gives
     /// the number of lists read.
     fn gather_admissible(&self, node: u32, filter: &RowSet, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
             visited,
-            next,
+            fresh,
             detours,
             ..
         } = scratch;
+        fresh.clear();
         detours.clear();
         let mut admissible = 0;
         for &link in self.list(node) {
             if filter.contains(RowId(link)) {
                 admissible += 1;
                 if visited.insert(link) {
-                    next.push(link);
+                    fresh.push(link);
                 }
             } else if admissible < ENOUGH && visited.insert(link) {
                 detours.push(link);
@@ -209,14 +240,14 @@ impl<'a> Graph<'a> {
             for &link in self.list(detour) {
                 if filter.contains(RowId(link)) && visited.insert(link) {
                     admissible += 1;
-                    next.push(link);
+                    fresh.push(link);
                 }
             }
         }
         lists
     }
 
-    /// Scores the fresh nodes and offers them to the pool while the next ones are on their way; gives how many there were.
+    /// Scores the fresh nodes and offers them to the pool; gives how many there were.
     #[inline]
     fn score_fresh(&self, scratch: &mut WalkScratch) -> u64 {
         let WalkScratch {
@@ -224,12 +255,12 @@ impl<'a> Graph<'a> {
             scores,
             pool,
             fresh,
-            next,
             ..
         } = scratch;
-        self.codes.score_then(query, fresh, next, scores);
+        self.codes.score(query, fresh, scores);
         for (&node, &distance) in fresh.iter().zip(&scores.distances) {
-            if pool.insert(node, distance) && pool.peek() == Some(node) {
+            // Nearly all that the pool takes in are expanded sooner or later.
+            if pool.insert(node, distance) {
                 prefetch(self.list(node));
             }
         }
@@ -243,7 +274,8 @@ impl<'a> Graph<'a> {
         rows: impl Iterator<Item = u32>,
         scratch: &mut WalkScratch,
     ) -> Spent {
-        scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
+        let slack = limits.for_query(&scratch.query);
+        scratch.pool.reset_within(limits.beam, limits.k, slack);
         let mut rows = rows.filter(|&row| self.is_node(row)).peekable();
         let mut spent = Spent::default();
         while rows.peek().is_some() {
@@ -265,6 +297,9 @@ impl<'a> Graph<'a> {
         spent
     }
 }
+
+/// Candidates that a scan keeps at least.
+const SCAN_BEAM: usize = 384;
 
 /// Rows scored per kernel call of a scan.
 const SCANNED: usize = 256;

@@ -199,3 +199,9 @@ score_codes!(
     #[target_feature(enable = "avx2,fma")]
     dot_u4_rows, dot_u4, 2
 );
+
+/// See [`super::Kernels::hadamard`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn hadamard(values: &mut [f32]) {
+    super::transform::hadamard(values);
+}

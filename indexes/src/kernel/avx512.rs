@@ -226,3 +226,9 @@ score_codes!(
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     dot_u4_rows, dot_u4, 2
 );
+
+/// See [`super::Kernels::hadamard`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn hadamard(values: &mut [f32]) {
+    super::transform::hadamard(values);
+}

@@ -6,7 +6,7 @@ use std::arch::x86_64::{
 };
 
 use super::avx512::{BYTES, half_block, load_bytes, load_partial_bytes, nibbles};
-pub(super) use super::avx512::{dot, dot_rows, squared_l2, squared_l2_rows};
+pub(super) use super::avx512::{dot, dot_rows, hadamard, squared_l2, squared_l2_rows};
 use super::rows::score_codes;
 use super::{same_length, whole_groups};
 

@@ -37,6 +37,7 @@ mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod transform;
 
 use std::sync::OnceLock;
 
@@ -62,6 +63,7 @@ pub struct Kernels {
     dot_u4: CodePair,
     dot_u8_rows: CodeBatch,
     dot_u4_rows: CodeBatch,
+    hadamard: unsafe fn(&mut [f32]),
 }
 
 impl Kernels {
@@ -108,6 +110,7 @@ impl Kernels {
                     dot_u4: $module::dot_u4,
                     dot_u8_rows: $module::dot_u8_rows,
                     dot_u4_rows: $module::dot_u4_rows,
+                    hadamard: $module::hadamard,
                 }
             };
         }
@@ -195,6 +198,13 @@ impl Kernels {
         self.dot_u4_rows_then(query, rows, ids, rows::start(rows, ids), out);
     }
 
+    /// The Walsh–Hadamard transform of a power of two of values, in place and unscaled. All levels give the same bits.
+    #[inline]
+    pub fn hadamard(&self, values: &mut [f32]) {
+        // SAFETY: `table` is only reached for levels whose instructions this processor has.
+        unsafe { (self.hadamard)(values) }
+    }
+
     /// As [`Self::dot_u8_rows`], where the rows in `ids` have been asked for already: those in `next` are asked for
     /// meanwhile, so that they have come when they are scored in turn.
     #[inline]
@@ -247,6 +257,13 @@ pub(crate) fn prefetch<T>(values: &[T]) {
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let start: *const i8 = values.as_ptr().cast();
+        if start.addr().is_multiple_of(LINE) {
+            for offset in (0..size_of_val(values)).step_by(LINE) {
+                // SAFETY: SSE is part of the x86-64 baseline, and a prefetch never faults, whatever the address.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
+            }
+            return;
+        }
         let before = start.addr() % LINE;
         for offset in (0..before + size_of_val(values)).step_by(LINE) {
             let line = start.wrapping_sub(before).wrapping_add(offset);

@@ -69,8 +69,11 @@ impl Rows<'_, u8> {
     /// Asks for all cache lines of a row ahead of time.
     #[inline(always)]
     pub fn prefetch(&self, row: u32) {
-        if let Some(codes) = self.get(row) {
-            prefetch(codes);
+        match self.get(row) {
+            // Of known length, the loop over lines is unrolled.
+            Some(codes) if codes.len() == COMMON / 2 => prefetch(&codes[..COMMON / 2]),
+            Some(codes) => prefetch(codes),
+            None => {}
         }
     }
 }

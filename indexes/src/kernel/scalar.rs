@@ -86,3 +86,8 @@ score_codes!(
     /// See [`super::Kernels::dot_u4_rows`].
     dot_u4_rows, dot_u4, 2
 );
+
+/// See [`super::Kernels::hadamard`].
+pub(super) fn hadamard(values: &mut [f32]) {
+    super::transform::hadamard(values);
+}
