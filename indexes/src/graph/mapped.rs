@@ -2,6 +2,7 @@
 
 use super::codes::Codes;
 use super::entries::Entries;
+use super::inspect::check_small;
 use super::quantizer::{CodeBits, Quantizer};
 use super::rank::{margin, rank};
 use super::rotation::{Rotation, sign_words};
@@ -31,7 +32,7 @@ pub(crate) struct GraphIndex {
     /// Pairs of a node and a later row with its vector, sorted.
     pub(super) followers: Option<Mapped<u32>>,
     bits: CodeBits,
-    quantizer: Quantizer,
+    pub(super) quantizer: Quantizer,
     entries: Entries,
     kernels: &'static Kernels,
 }
@@ -53,7 +54,7 @@ const FILTERED_COST: f64 = 2.0;
 const FEW: usize = 128;
 
 impl GraphIndex {
-    /// Maps the sections, checks their lengths, and copies the codes of the entry points.
+    /// Maps the sections, checks their lengths and all of the small ones, and copies the codes of the entry points.
     pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
         let description = describe(&file)?;
         let (rows, dimension) = (description.rows, description.dimension);
@@ -64,13 +65,13 @@ impl GraphIndex {
             .ok_or_else(|| file.damaged("section description, code bits", description.code_bits, "4 or 8"))?;
         let is_l2 = description.metric == Metric::L2;
         let lengths = is_l2.then(|| file.numbers(tag::LENGTHS, rows)).transpose()?;
-        let followers = file
-            .has(tag::FOLLOWERS)
+        let followers = (description.duplicates > 0)
             .then(|| file.numbers(tag::FOLLOWERS, 2 * description.duplicates as usize))
             .transpose()?;
         let signs: Mapped<u32> = file.numbers(tag::SIGNS, sign_words(dimension))?;
         let mean: Mapped<f32> = file.numbers(tag::MEAN, dimension)?;
         let starts: Mapped<u32> = file.numbers(tag::ENTRIES, description.entries as usize)?;
+        check_small(&file, &description, &mean, &starts)?;
         let rotation = Rotation::of(dimension, signs.to_vec());
         let mut index = Self {
             vectors: StoredVectors::map(&file, &description)?,
@@ -220,12 +221,13 @@ impl GraphIndex {
         self.followers.as_deref().unwrap_or(&[]).as_chunks().0
     }
 
-    /// The later rows with the vector of a node, ascending.
+    /// The later rows with the vector of a node, ascending. Whatever a damaged file says, they are rows.
     fn followers_of(&self, node: RowId) -> impl Iterator<Item = RowId> + '_ {
-        let pairs = self.pairs();
+        let (pairs, rows) = (self.pairs(), self.description.rows);
         let first = pairs.partition_point(|pair| pair[0] < node.0);
         let own = pairs[first..].iter().take_while(move |pair| pair[0] == node.0);
         own.map(|pair| RowId(pair[1]))
+            .filter(move |row| row.index() < rows)
     }
 
     /// The nodes that stand for the rows of a filter: a node is admissible when any row with its vector is.
