@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::calibrate::code_error;
+use super::calibrate::{Pairs, code_error};
 use super::codes::RowCodes;
 use super::mapped::GraphIndex;
 use super::prune::PruneScratch;
@@ -88,8 +88,10 @@ fn built(values: &[f32], settings: &BuildSettings) -> GraphIndex {
 
 fn row_codes(rows: &AlignedRows, metric: Metric) -> RowCodes {
     let rows = rows.as_rows();
-    let quantizer = Quantizer::new(metric, vec![0.01; DIMENSION], Rotation::seeded(DIMENSION, 5));
-    RowCodes::of(&rows, DIMENSION, &quantizer, metric, Kernels::detect().unwrap())
+    let kernels = Kernels::detect().unwrap();
+    let rotation = Rotation::seeded(DIMENSION, 5);
+    let quantizer = Quantizer::new(metric, vec![0.01; DIMENSION], rotation, 1.0, kernels);
+    RowCodes::of(&rows, DIMENSION, &quantizer, metric, kernels)
 }
 
 /// Distances between a row and others as building sees them.
@@ -121,6 +123,10 @@ fn walked(index: &GraphIndex, query: &[f32], limits: &Limits, filter: Option<&Ro
             index
                 .graph()
                 .walk_filtered(limits, filter, u64::MAX, &mut scratch)
+                .or_else(|_| {
+                    let rows = filter.iter().map(|row| row.0);
+                    Ok::<_, ()>(index.graph().scan(limits, rows, &mut scratch))
+                })
                 .unwrap();
         }
     }
@@ -138,9 +144,8 @@ fn scanned(index: &GraphIndex, query: &[f32], limits: &Limits, filter: Option<&R
 
 fn wide(beam: usize) -> Limits {
     Limits {
-        beam,
         k: 10,
-        slack: f32::INFINITY,
+        ..Limits::of_beam(beam)
     }
 }
 
@@ -294,8 +299,15 @@ fn a_slack_and_a_beam_limit_what_is_kept() {
     for query in clustered(20, 8).chunks(DIMENSION) {
         let all = walked(&index, query, &wide(1_500), None);
         for (beam, slack) in [(12, f32::INFINITY), (1_500, 2.0), (1_500, 0.0), (40, 1.0)] {
-            let found = walked(&index, query, &Limits { beam, k: 10, slack }, None);
-            let bound = found.get(9).map_or(f32::INFINITY, |kth| kth.1 + slack);
+            let limits = Limits { slack, ..wide(beam) };
+            let found = walked(&index, query, &limits, None);
+            let mut coded = CodedQuery::default();
+            index.quantizer.code_query(query, &mut coded);
+            let bound = |kth: &(u32, f32)| match slack.is_finite() {
+                true => kth.1 + (slack * (kth.1 + coded.origin)).max(0.0),
+                false => f32::INFINITY,
+            };
+            let bound = found.get(9).map_or(f32::INFINITY, bound);
             assert!(found.len() <= beam && found.iter().all(|one| one.1 <= bound));
             assert!(found.iter().all(|one| all.contains(one)), "the same distances");
         }
@@ -389,7 +401,13 @@ fn the_stated_error_is_that_of_the_codes() {
                     ..settings(metric)
                 },
             );
-            let measured = code_error(&index.space(), &index.quantizer, &index.graph(), &nodes(&index));
+            let measured = code_error(
+                &index.space(),
+                &index.quantizer,
+                &index.graph(),
+                &nodes(&index),
+                Pairs::Linked,
+            );
             let stated = index.description.code_error;
             assert!(
                 (measured - stated).abs() < 0.1 * stated,
