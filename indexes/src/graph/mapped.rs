@@ -158,7 +158,7 @@ impl GraphIndex {
             false => self.description.code_error,
         };
         let limits = Limits {
-            beam: beam.max(2 * k),
+            beam: beam.max(2 * k).min(rows),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,
