@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::calibrate::code_error;
+use super::calibrate::{Pairs, code_error};
 use super::codes::RowCodes;
 use super::mapped::GraphIndex;
 use super::prune::PruneScratch;
@@ -88,8 +88,10 @@ fn built(values: &[f32], settings: &BuildSettings) -> GraphIndex {
 
 fn row_codes(rows: &AlignedRows, metric: Metric) -> RowCodes {
     let rows = rows.as_rows();
-    let quantizer = Quantizer::new(metric, vec![0.01; DIMENSION], Rotation::seeded(DIMENSION, 5));
-    RowCodes::of(&rows, DIMENSION, &quantizer, metric, Kernels::detect().unwrap())
+    let kernels = Kernels::detect().unwrap();
+    let rotation = Rotation::seeded(DIMENSION, 5);
+    let quantizer = Quantizer::new(metric, vec![0.01; DIMENSION], rotation, 1.0, kernels);
+    RowCodes::of(&rows, DIMENSION, &quantizer, metric, kernels)
 }
 
 /// Distances between a row and others as building sees them.
@@ -109,22 +111,24 @@ fn nodes(index: &GraphIndex) -> Vec<u32> {
         .collect()
 }
 
-/// The nearest nodes of a walk, nearest first.
-fn walked(index: &GraphIndex, query: &[f32], limits: &Limits, filter: Option<&RowSet>) -> Vec<(u32, f32)> {
-    let mut scratch = WalkScratch::default();
+/// The nearest nodes of a walk, nearest first; `None` where it gives up because the filter goes against the query.
+fn walked_within(
+    index: &GraphIndex,
+    query: &[f32],
+    limits: &Limits,
+    filter: Option<&RowSet>,
+) -> Option<Vec<(u32, f32)>> {
+    let (graph, mut scratch) = (index.graph(), WalkScratch::default());
     index.quantizer.code_query(query, &mut scratch.query);
     match filter {
-        None => {
-            index.graph().walk(limits, &mut scratch);
-        }
-        Some(filter) => {
-            index
-                .graph()
-                .walk_filtered(limits, filter, u64::MAX, &mut scratch)
-                .unwrap();
-        }
-    }
-    scratch.pool.iter().collect()
+        None => graph.walk(limits, &mut scratch),
+        Some(filter) => graph.walk_filtered(limits, filter, u64::MAX, &mut scratch).ok()?,
+    };
+    Some(scratch.pool.iter().collect())
+}
+
+fn walked(index: &GraphIndex, query: &[f32], limits: &Limits) -> Vec<(u32, f32)> {
+    walked_within(index, query, limits, None).unwrap()
 }
 
 /// The same by comparing all codes.
@@ -138,9 +142,8 @@ fn scanned(index: &GraphIndex, query: &[f32], limits: &Limits, filter: Option<&R
 
 fn wide(beam: usize) -> Limits {
     Limits {
-        beam,
         k: 10,
-        slack: f32::INFINITY,
+        ..Limits::of_beam(beam)
     }
 }
 
@@ -281,24 +284,39 @@ fn a_walk_that_keeps_everything_sees_everything() {
         let index = built(&repeated(300, 5), &settings(metric));
         for query in clustered(20, 6).chunks(DIMENSION) {
             let query = prepared(&index, query);
-            let found = walked(&index, &query, &wide(300), None);
+            let found = walked(&index, &query, &wide(300));
             assert_eq!(found, scanned(&index, &query, &wide(300), None), "{metric}");
             assert_eq!(found.len(), nodes(&index).len());
         }
     }
 }
 
+/// Under L2 an estimate and the query's own squared length make the squared distance that a slack is a share of.
 #[test]
 fn a_slack_and_a_beam_limit_what_is_kept() {
     let index = built(&clustered(1_500, 7), &settings(Metric::L2));
+    let mut coded = CodedQuery::default();
     for query in clustered(20, 8).chunks(DIMENSION) {
-        let all = walked(&index, query, &wide(1_500), None);
-        for (beam, slack) in [(12, f32::INFINITY), (1_500, 2.0), (1_500, 0.0), (40, 1.0)] {
-            let found = walked(&index, query, &Limits { beam, k: 10, slack }, None);
-            let bound = found.get(9).map_or(f32::INFINITY, |kth| kth.1 + slack);
-            assert!(found.len() <= beam && found.iter().all(|one| one.1 <= bound));
+        index.quantizer.code_query(query, &mut coded);
+        let squared = |estimate: f32| estimate + coded.norm * coded.norm;
+        let all = walked(&index, query, &wide(1_500));
+        assert!(squared(all[0].1) > 0.0);
+        let kept = [(12, f32::INFINITY), (1_500, 0.5), (1_500, 0.0), (1_500, 0.1)].map(|(beam, slack)| {
+            let limits = Limits {
+                beam,
+                slack,
+                ..wide(beam)
+            };
+            let found = walked(&index, query, &limits);
+            let bound = squared(found[9].1) * (1.0 + slack) + 1e-3;
+            assert!(found.len() <= beam && found.iter().all(|one| squared(one.1) <= bound));
             assert!(found.iter().all(|one| all.contains(one)), "the same distances");
-        }
+            found.len()
+        });
+        assert!(
+            kept[0] == 12 && kept[2] == 10 && kept[3] >= 10 && kept[1] > kept[3],
+            "{kept:?}"
+        );
     }
 }
 
@@ -306,18 +324,25 @@ fn a_slack_and_a_beam_limit_what_is_kept() {
 fn filtered_walks_find_admissible_nodes_only() {
     for metric in Metric::ALL {
         let index = built(&clustered(1_500, 9), &settings(metric));
-        for (keep, least) in [(900, 0.95), (500, 0.95), (100, 0.9)] {
+        for (keep, least) in [(900, 0.95), (500, 0.95), (100, 0.85)] {
             let mut random = SplitMix(keep);
             let filter: RowSet = (0..1_500).map(|_| random.next() % 1_000 < keep).collect();
-            let (mut right, mut wanted) = (0_usize, 0);
+            let (mut right, mut wanted, mut gave_up) = (0_usize, 0, 0);
             for query in clustered(40, 10).chunks(DIMENSION) {
                 let query = prepared(&index, query);
-                let found = walked(&index, &query, &wide(100), Some(&filter));
+                let Some(found) = walked_within(&index, &query, &wide(100), Some(&filter)) else {
+                    gave_up += 1;
+                    continue;
+                };
                 assert!(found.iter().all(|&(node, _)| filter.contains(RowId(node))));
                 let truth = scanned(&index, &query, &wide(10), Some(&filter));
                 wanted += truth.len();
                 right += truth.iter().filter(|one| found.contains(one)).count();
             }
+            assert!(
+                gave_up <= 8,
+                "{metric}, {keep} of 1000: {gave_up} of 40 walks gave up"
+            );
             let share = right as f64 / wanted as f64;
             assert!(share >= least, "{metric}, {keep} of 1000: {share}");
         }
@@ -340,38 +365,49 @@ fn a_walk_over_budget_says_what_it_took() {
 /// Rows with equal vectors are one node; a filter that admits only a later one still finds it.
 #[test]
 fn later_rows_of_a_vector_are_found_for_its_node() {
+    const ROWS: usize = 6_000;
     for metric in Metric::ALL {
-        let values = repeated(1_500, 11);
-        let index = built(&values, &settings(metric));
+        let index = built(&repeated(ROWS, 11), &settings(metric));
         let nodes = nodes(&index);
-        let followers: RowSet = (0..1_500).map(|row| !nodes.contains(&row)).collect();
-        assert!(followers.count() > 250);
+        let mut followers = RowSet::new(ROWS);
+        nodes.iter().for_each(|&row| {
+            followers.insert(RowId(row));
+        });
+        followers.invert();
+        assert!(followers.count() > 1_000);
         let mut more = followers.clone();
-        (0..1_500).step_by(3).for_each(|row| {
+        (0..ROWS as u32).step_by(3).for_each(|row| {
             more.insert(RowId(row));
         });
         let mut scratch = Scratch::new();
-        for filter in [None, Some(&followers), Some(&more)] {
-            let mut right = 0;
+        for (filter, expected) in [
+            (None, Some(Plan::Graph)),
+            (Some(&followers), None),
+            (Some(&more), Some(Plan::FilteredGraph)),
+        ] {
+            let (mut right, mut as_expected) = (0, 0);
             for query in clustered(30, 12).chunks(DIMENSION) {
-                let ask = |effort: Effort, scratch: &mut Scratch| {
+                let mut ask = |effort: Effort| {
                     let request = Request {
-                        k: 20,
+                        k: 10,
                         effort,
                         filter,
                     };
-                    let plan = index.search(query, &request, scratch).unwrap().plan;
-                    assert!(scratch.neighbors().is_sorted() && scratch.neighbors().len() == 20);
-                    (plan, scratch.neighbors().to_vec())
+                    let plan = index.search(query, &request, &mut scratch).unwrap().plan;
+                    assert!(scratch.neighbors().is_sorted() && scratch.neighbors().len() == 10);
+                    as_expected += usize::from(Some(plan) == expected);
+                    scratch.neighbors().to_vec()
                 };
-                let (_, truth) = ask(Effort::Exact, &mut scratch);
-                let (plan, found) = ask(Effort::Beam(64), &mut scratch);
-                assert_ne!(plan, Plan::Exact, "{metric}: this is about walks");
+                let (truth, found) = (ask(Effort::Exact), ask(Effort::Beam(32)));
                 let admitted = |row| filter.is_none_or(|filter| filter.contains(row));
                 assert!(found.iter().all(|neighbor| admitted(neighbor.row)));
                 right += truth.iter().filter(|row| found.contains(row)).count();
             }
-            assert!(right >= 570, "{metric}: {right} of 600");
+            assert!(right >= 280, "{metric}: {right} of 300");
+            assert!(
+                expected.is_none() || as_expected >= 15,
+                "{metric}: {as_expected} walks of 30"
+            );
         }
     }
 }
@@ -389,13 +425,25 @@ fn the_stated_error_is_that_of_the_codes() {
                     ..settings(metric)
                 },
             );
-            let measured = code_error(&index.space(), &index.quantizer, &index.graph(), &nodes(&index));
-            let stated = index.description.code_error;
+            let measured = |pairs| {
+                code_error(
+                    &index.space(),
+                    &index.quantizer,
+                    &index.graph(),
+                    &nodes(&index),
+                    pairs,
+                )
+            };
+            let (near, far) = (index.description.code_error, index.description.far_error);
+            for (stated, measured) in [(near, measured(Pairs::Linked)), (far, measured(Pairs::Any))] {
+                let off = (measured - stated).abs();
+                assert!(off < 0.1 * stated, "{metric}: {measured} for {stated}");
+            }
             assert!(
-                (measured - stated).abs() < 0.1 * stated,
-                "{metric}: {measured} for {stated}"
+                near < 1.1 * far,
+                "{metric}: {near} between neighbors, {far} between any"
             );
-            stated
+            near
         });
         assert!(
             eight > 0.0 && eight < four / 4.0,
@@ -429,7 +477,7 @@ fn wider_settings_find_more_and_cost_more() {
                         "{metric}: {one:?}, then {next:?}"
                     );
                     assert!(
-                        next.distances >= one.distances,
+                        next.distances >= 0.98 * one.distances,
                         "{metric}: {one:?}, then {next:?}"
                     );
                 }
