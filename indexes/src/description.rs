@@ -105,14 +105,20 @@ impl Description {
     }
 
     /// The cheapest measured setting whose recall reaches `recall`, else the one that found most; `None` where nothing
-    /// was measured.
+    /// was measured. Settings with a slack go first: they adapt to queries unlike the rows that were measured.
     #[must_use]
     pub fn setting_for(&self, recall: f32) -> Option<BeamRecall> {
-        let reached = self.calibration.iter().filter(|entry| entry.recall >= recall);
+        let slack = self.calibration.iter().any(|entry| entry.slack.is_some());
+        let usable = || {
+            self.calibration
+                .iter()
+                .filter(|entry| entry.slack.is_some() == slack)
+        };
+        let reached = usable().filter(|entry| entry.recall >= recall);
         let cheapest = reached.min_by(|a, b| a.distances.total_cmp(&b.distances));
         // `max_by` gives the last of equals; the first one is the cheapest.
         let most = || {
-            let settings = self.calibration.iter().rev();
+            let settings = usable().rev();
             settings.max_by(|a, b| a.recall.total_cmp(&b.recall))
         };
         cheapest.or_else(most).copied()

@@ -23,8 +23,9 @@ const SLACKS: [f32; 11] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.22, 0.3, 0.4, 0.6, 0.9,
 /// Recalls that callers ask for; between the slacks on both sides of each, more are measured.
 const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
 const HALVINGS: usize = 3;
-/// Nothing wider is measured once recall is this.
+/// Nothing wider is measured once recall is this, or grows by less than this.
 const ENOUGH: f32 = 0.9985;
+const LEAST_GAIN: f32 = 0.0005;
 /// Rows whose links the error of estimates is measured on, and links of each.
 const ERROR_ROWS: usize = 512;
 const ERROR_LINKS: usize = 8;
@@ -85,10 +86,13 @@ impl Trial<'_> {
     ) -> Vec<BeamRecall> {
         let mut points: Vec<BeamRecall> = Vec::new();
         for (beam, slack) in settings {
-            if points.last().is_some_and(|last| last.recall >= ENOUGH) {
+            let point = self.measure_one(graph, error, beam, slack);
+            let last = points.last().map_or(0.0, |last| last.recall);
+            points.push(point);
+            let flat = point.recall > 0.95 && point.recall < last + LEAST_GAIN;
+            if point.recall >= ENOUGH || flat {
                 break;
             }
-            points.push(self.measure_one(graph, error, beam, slack));
         }
         points
     }

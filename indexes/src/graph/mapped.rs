@@ -241,8 +241,15 @@ impl GraphIndex {
         nodes
     }
 
-    /// Follows the course; where a filtered walk leads nowhere, or costs more than a scan, the codes are scanned.
-    fn follow(&self, course: &Course, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> Report {
+    /// Follows the course; where a filtered walk leads nowhere, or costs more than a scan, the codes are scanned. `None`
+    /// where so many rows are nearly as near as the nearest that codes do not tell which.
+    fn follow(
+        &self,
+        course: &Course,
+        k: usize,
+        filter: Option<&RowSet>,
+        scratch: &mut Scratch,
+    ) -> Option<Report> {
         let (graph, limits) = (self.graph(), &course.limits);
         self.quantizer
             .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
@@ -254,19 +261,22 @@ impl GraphIndex {
             (_, None) => Ok(graph.walk(limits, walk)),
             (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64 / 2, walk),
         };
-        let (plan, spent) = match walked {
-            Ok(spent) => (course.plan, spent),
+        let (plan, spent, error) = match walked {
+            Ok(spent) => (course.plan, spent, limits.error),
             Err(spent) => {
                 let limits = limits.for_scan();
                 let scanned = match nodes {
                     Some(nodes) => graph.scan(&limits, nodes.iter().map(|row| row.0), walk),
                     None => graph.scan(&limits, 0..self.description.rows as u32, walk),
                 };
-                (Plan::Scan, spent.and(scanned))
+                if walk.pool.is_full() {
+                    return None;
+                }
+                (Plan::Scan, spent.and(scanned), limits.error)
             }
         };
-        let compared = self.rank(k, limits.error, filter, scratch);
-        self.report(plan, limits.beam, spent, compared)
+        let compared = self.rank(k, error, filter, scratch);
+        Some(self.report(plan, limits.beam, spent, compared))
     }
 
     fn report(&self, plan: Plan, beam: usize, spent: Spent, compared: u64) -> Report {
@@ -318,11 +328,11 @@ impl Index for GraphIndex {
         let filter = request.filter.filter(|filter| filter.count() < rows);
         let wanted = request.k.min(filter.map_or(rows, RowSet::count));
         let course = self.course(request);
-        if course.plan != Plan::Exact {
-            let report = self.follow(&course, request.k.min(rows), filter, scratch);
-            if scratch.neighbors.len() >= wanted {
-                return Ok(report);
-            }
+        if course.plan != Plan::Exact
+            && let Some(report) = self.follow(&course, request.k.min(rows), filter, scratch)
+            && scratch.neighbors.len() >= wanted
+        {
+            return Ok(report);
         }
         Ok(self.exact(request.k.min(rows), filter, scratch))
     }

@@ -47,8 +47,9 @@ impl Limits {
     /// The limits of a scan: whatever may be among the nearest by its estimate is kept, nothing is followed.
     pub(super) fn for_scan(&self) -> Self {
         Self {
-            beam: self.beam.max(SCAN_BEAM).max(4 * self.k),
+            beam: SCAN_BEAM.max(4 * self.k),
             slack: 0.0,
+            error: FAR_SPREAD * self.error,
             ..*self
         }
     }
@@ -300,6 +301,10 @@ impl<'a> Graph<'a> {
 
 /// Candidates that a scan keeps at least.
 const SCAN_BEAM: usize = 384;
+
+/// What a scan's candidates may be wrong by, in errors between any two rows: a filter may admit just those rows that are
+/// longer than most, and errors grow with length.
+const FAR_SPREAD: f32 = 1.6;
 
 /// Rows scored per kernel call of a scan.
 const SCANNED: usize = 256;

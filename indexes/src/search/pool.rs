@@ -116,6 +116,11 @@ impl Pool {
         None
     }
 
+    /// Whether there may have been more candidates than it has room for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= self.capacity
+    }
+
     /// Nodes and distances, nearest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         self.entries
