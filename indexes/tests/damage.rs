@@ -95,7 +95,7 @@ fn read(path: &Path) -> Result<(), IndexError> {
             Effort::Recall(0.9),
             Effort::Recall(0.999),
             Effort::Beam(1),
-            Effort::Beam(16),
+            Effort::Beam(4),
             Effort::Beam(64),
             Effort::Exact,
         ] {
@@ -128,7 +128,7 @@ fn whole_files_are_read_and_walked() {
         fs::write(&copy.path, &copy.bytes).unwrap();
         let index = alike_indexes::open(&copy.path).unwrap();
         let request = Request {
-            effort: Effort::Beam(16),
+            effort: Effort::Beam(4),
             ..Request::default()
         };
         let query = vec![0.5; index.dimension()];
@@ -243,7 +243,7 @@ fn nonsense_in_the_description_is_an_error_or_harmless() {
         let words = copy
             .section(1)
             .map_or(0, |section| (section.end - section.start) / 4);
-        for place in 0..words.min(24) {
+        for place in 0..words.min(28) {
             for value in [
                 0,
                 1,
@@ -288,6 +288,8 @@ fn wrong_content_with_right_checksums_is_named() {
         };
         expect(1, "code error", &at(13, nan));
         expect(1, "code error", &at(13, minus));
+        expect(1, "far error", &at(14, infinite));
+        expect(1, "longest vector", &at(15, nan));
         expect(1, "code bits", &at(12, 5));
         expect(2, "vectors", &at(3, nan));
         expect(3, "links", &at(0, rows));
@@ -327,10 +329,11 @@ fn followers_that_are_no_rows_are_not_found() {
                 .expect_err("followers beyond the last row");
             let index = alike_indexes::open(&copy.path).unwrap();
             let mut scratch = Scratch::new();
+            let mut met = 0;
             for &node in &nodes {
                 let query = whole.vector(RowId(node)).unwrap();
                 let request = Request {
-                    effort: Effort::Beam(16),
+                    effort: Effort::Beam(4),
                     ..Request::default()
                 };
                 let report = index.search(query, &request, &mut scratch).unwrap();
@@ -340,10 +343,41 @@ fn followers_that_are_no_rows_are_not_found() {
                     .iter()
                     .map(|neighbor| neighbor.row.index())
                     .collect();
-                assert!(found.len() == 10 && found.contains(&(node as usize)));
-                assert!(found.iter().all(|&row| row < rows), "{}: {found:?}", copy.name);
+                assert!(
+                    found.len() == 10 && found.iter().all(|&row| row < rows),
+                    "{}: {found:?}",
+                    copy.name
+                );
+                met += usize::from(found.contains(&(node as usize)));
             }
+            assert!(
+                met * 10 >= nodes.len() * 9,
+                "{}: {met} of {} nodes met",
+                copy.name,
+                nodes.len()
+            );
         }
+    }
+}
+
+/// Settings that ask for four billion candidates and claim to cost nothing: walks take room for as many as there are rows.
+#[test]
+fn settings_out_of_all_proportion_take_no_more_room_than_rows() {
+    for copy in Copy::graphs() {
+        let set = |place: usize, word: u32| match place {
+            17.. if place % 4 == 1 => u32::MAX,
+            17.. if place % 4 == 0 => 1e-6_f32.to_bits(),
+            _ => word,
+        };
+        copy.with_words(1, set).unwrap();
+        let index = alike_indexes::open(&copy.path).unwrap();
+        let setting = index.description().calibration[0];
+        assert!(setting.beam == u32::MAX && setting.distances < 1e-5);
+        let query = vec![0.5; index.dimension()];
+        let report = index
+            .search(&query, &Request::default(), &mut Scratch::new())
+            .unwrap();
+        assert_eq!((report.plan, report.beam), (Plan::Graph, index.len()));
     }
 }
 

@@ -23,6 +23,7 @@ struct Reader {
     padded: usize,
     code_bits: u32,
     code_error: f64,
+    far_error: f64,
 }
 
 impl Reader {
@@ -38,6 +39,7 @@ impl Reader {
             padded: 0,
             code_bits: 0,
             code_error: 0.0,
+            far_error: 0.0,
         };
         let words = reader.words(1);
         reader.metric = words[0];
@@ -46,8 +48,9 @@ impl Reader {
         reader.padded = reader.dimension.div_ceil(64) * 64;
         reader.code_bits = words[12];
         reader.code_error = f64::from(f32::from_bits(words[13]));
-        assert_eq!(words.len(), 15 + words[10] as usize + 4 * words[11] as usize);
-        assert_eq!(reader.words(11).len(), words[14] as usize);
+        reader.far_error = f64::from(f32::from_bits(words[14]));
+        assert_eq!(words.len(), 17 + words[10] as usize + 4 * words[11] as usize);
+        assert_eq!(reader.words(11).len(), words[16] as usize);
         assert_eq!(reader.words(12).len(), 2 * words[8] as usize);
         assert_eq!(reader.words(3).len(), reader.rows * 2 * words[3] as usize);
         reader
@@ -198,7 +201,7 @@ fn words_are_where_the_page_says() {
         assert_eq!(description.code_bits, reader.code_bits);
         assert!(reader.code_error > 0.0 && f64::from(description.code_error) == reader.code_error);
         let words = reader.words(1);
-        let settings: Vec<[u32; 4]> = words[15..].as_chunks::<4>().0.to_vec();
+        let settings: Vec<[u32; 4]> = words[17..].as_chunks::<4>().0.to_vec();
         assert!(!settings.is_empty() && settings.len() == description.calibration.len());
         for (words, setting) in settings.iter().zip(&description.calibration) {
             let slack = f32::from_bits(words[2]);
@@ -278,7 +281,7 @@ fn estimates_are_distances() {
             }
         }
         let error = f64::sqrt(squares / count);
-        let ratio = error / reader.code_error;
+        let ratio = error / reader.far_error;
         assert!(
             (0.5..2.0).contains(&ratio),
             "{name}: error {error}, stated {}",

@@ -14,7 +14,7 @@ mod support;
 use std::fmt::Write;
 use std::fs;
 
-use alike_indexes::{Effort, Index, Metric, Plan, Request, RowId, RowSet, Scratch};
+use alike_indexes::{Effort, Index, Kind, Metric, Plan, Request, RowId, RowSet, Scratch};
 use serde_json::{Value, json};
 use support::fixtures::{RECIPES, beside, fixture, names, overwrite};
 use support::{Random, best_scores, check_shape};
@@ -28,8 +28,8 @@ fn efforts() -> [(&'static str, Effort); 8] {
         ("recall 0.9", Effort::Recall(0.9)),
         ("recall 0.95", Effort::Recall(0.95)),
         ("recall 0.99", Effort::Recall(0.99)),
-        ("beam 5", Effort::Beam(5)),
-        ("beam 16", Effort::Beam(16)),
+        ("beam 2", Effort::Beam(2)),
+        ("beam 8", Effort::Beam(8)),
         ("beam 64", Effort::Beam(64)),
         ("exact", Effort::Exact),
     ]
@@ -148,8 +148,9 @@ fn fixtures_are_walked_scanned_and_compared() {
     for recipe in RECIPES {
         let plans = plans(recipe.name);
         let expected = match recipe.kind {
-            alike_indexes::Kind::Graph => vec![Plan::Exact, Plan::Scan, Plan::Graph, Plan::FilteredGraph],
-            alike_indexes::Kind::Hnsw => vec![Plan::Exact, Plan::Graph, Plan::FilteredGraph],
+            Kind::Graph if recipe.rows < 400 => vec![Plan::Exact, Plan::Scan, Plan::Graph],
+            Kind::Graph => vec![Plan::Exact, Plan::Scan, Plan::Graph, Plan::FilteredGraph],
+            Kind::Hnsw => vec![Plan::Exact, Plan::Graph, Plan::FilteredGraph],
             _ => vec![Plan::Exact],
         };
         for plan in expected {

@@ -73,7 +73,7 @@ fn search(index: &dyn Index, whole: bool) {
         for effort in [
             Effort::Default,
             Effort::Recall(0.9),
-            Effort::Beam(12),
+            Effort::Beam(3),
             Effort::Exact,
         ] {
             let request = Request {

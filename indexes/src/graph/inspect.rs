@@ -19,13 +19,15 @@ pub(super) fn check_small(
     for small in [tag::MEAN, tag::SIGNS, tag::ENTRIES] {
         file.checked_bytes(small)?;
     }
-    let error = description.code_error;
-    if !(error.is_finite() && error >= 0.0) {
-        return Err(file.damaged(
-            "section description, code error",
-            error,
-            "a finite number from 0 up",
-        ));
+    for (name, number) in [
+        ("code error", description.code_error),
+        ("far error", description.far_error),
+        ("longest vector", description.longest),
+    ] {
+        if !(number.is_finite() && number >= 0.0) {
+            let part = format!("section description, {name}");
+            return Err(file.damaged(part, number, "a finite number from 0 up"));
+        }
     }
     if let Some(value) = mean.iter().find(|value| !value.is_finite()) {
         return Err(file.damaged("section mean", value, "finite numbers"));

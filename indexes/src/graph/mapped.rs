@@ -158,7 +158,8 @@ impl GraphIndex {
             false => self.description.code_error,
         };
         let limits = Limits {
-            beam: beam.max(2 * k).min(rows),
+            // What there is no row for needs no room, whatever a file says.
+            beam: beam.max(2 * k).min(rows.max(1)),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,

@@ -34,10 +34,6 @@ impl Slack {
     }
 }
 
-/// This many candidates are kept whatever the slack: a query far from everything has none that is much nearer than the
-/// others, and a walk that follows too few of them ends where it began.
-const SURE: usize = 16;
-
 /// The nearest nodes seen so far and which of them are still to be expanded: at most `capacity` of them, and none much
 /// farther than the `k`-th. For the beams in use, binary insertion into one sorted array beats a pair of heaps.
 #[derive(Debug, Default)]
@@ -94,12 +90,7 @@ impl Pool {
     #[inline]
     fn tighten(&mut self) {
         if let Some(&kth) = self.entries.get(self.k - 1) {
-            let within = self.slack.bound(distance_of(kth));
-            let sure = self
-                .entries
-                .get(SURE - 1)
-                .map_or(f32::INFINITY, |&entry| distance_of(entry));
-            self.bound = within.max(sure);
+            self.bound = self.slack.bound(distance_of(kth));
             let outside = |&entry: &u64| distance_of(entry) > self.bound;
             while self.entries.last().is_some_and(outside) {
                 self.entries.pop();
@@ -188,7 +179,6 @@ mod tests {
             let mut expected: Vec<(i8, u32)> = distances.iter().copied().zip(0..).collect();
             expected.sort_unstable();
             let bound = expected.get(k - 1).map_or(f32::INFINITY, |kth| slack.bound(f32::from(kth.0)));
-            let bound = bound.max(expected.get(SURE - 1).map_or(f32::INFINITY, |sure| f32::from(sure.0)));
             expected.truncate(capacity);
             let within = |entry: &&(i8, u32)| f32::from(entry.0) < bound;
             let kept: Vec<f32> = pool.iter().map(|(_, distance)| distance).filter(|&distance| distance < bound).collect();

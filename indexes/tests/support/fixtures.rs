@@ -60,7 +60,7 @@ pub const RECIPES: [Recipe; 6] = [
         Kind::Graph,
         Metric::L2,
         Some(CodeBits::Four),
-        (200, 130),
+        (400, 130),
     ),
     recipe(
         "v2-graph-l2-8",
