@@ -337,6 +337,8 @@ fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
         entry: 0,
         code_bits: 0,
         code_error: 0.0,
+        far_error: 0.0,
+        longest: 0.0,
         entries: 0,
     }
 }

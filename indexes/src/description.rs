@@ -16,8 +16,8 @@ pub struct BeamRecall {
     pub beam: u32,
     /// Share of the true ten nearest rows that were found, 0 to 1.
     pub recall: f32,
-    /// How much farther than the k-th nearest a candidate may be to be followed, in distance (minus the score); `None`
-    /// where only the beam limits a walk.
+    /// How much farther than the k-th nearest a candidate may be to be followed, as a share of the k-th's own distance;
+    /// `None` where only the beam limits a walk.
     pub slack: Option<f32>,
     /// Distances computed per query, on average; 0 where that was not counted.
     pub distances: f32,
@@ -57,8 +57,13 @@ pub struct Description {
     pub(crate) entry: u32,
     /// Kind graph: bits per dimension of the codes that a walk compares, 4 or 8; otherwise 0.
     pub code_bits: u32,
-    /// Kind graph: root mean square error of a distance estimated from codes, per unit of the query's length.
+    /// Kind graph: root mean square error of a distance between neighbors estimated from codes, per unit of the query's
+    /// length.
     pub code_error: f32,
+    /// Kind graph: the same between any two rows.
+    pub far_error: f32,
+    /// Kind graph: length of the longest vector.
+    pub(crate) longest: f32,
     /// Kind graph: number of rows where walks start.
     pub(crate) entries: u32,
 }
@@ -100,14 +105,20 @@ impl Description {
     }
 
     /// The cheapest measured setting whose recall reaches `recall`, else the one that found most; `None` where nothing
-    /// was measured.
+    /// was measured. Settings with a slack go first: they adapt to queries unlike the rows that were measured.
     #[must_use]
     pub fn setting_for(&self, recall: f32) -> Option<BeamRecall> {
-        let reached = self.calibration.iter().filter(|entry| entry.recall >= recall);
+        let slack = self.calibration.iter().any(|entry| entry.slack.is_some());
+        let usable = || {
+            self.calibration
+                .iter()
+                .filter(|entry| entry.slack.is_some() == slack)
+        };
+        let reached = usable().filter(|entry| entry.recall >= recall);
         let cheapest = reached.min_by(|a, b| a.distances.total_cmp(&b.distances));
         // `max_by` gives the last of equals; the first one is the cheapest.
         let most = || {
-            let settings = self.calibration.iter().rev();
+            let settings = usable().rev();
             settings.max_by(|a, b| a.recall.total_cmp(&b.recall))
         };
         cheapest.or_else(most).copied()
@@ -196,6 +207,8 @@ impl Description {
             self.calibration.len() as u32,
             self.code_bits,
             self.code_error.to_bits(),
+            self.far_error.to_bits(),
+            self.longest.to_bits(),
             self.entries,
         ];
         let layers = self.layers.iter().copied();
@@ -239,6 +252,8 @@ impl Description {
             calibration: Vec::new(),
             code_bits: 0,
             code_error: 0.0,
+            far_error: 0.0,
+            longest: 0.0,
             entries: 0,
         };
         if dimension == 0 {
@@ -249,6 +264,8 @@ impl Description {
         if file.version() > 1 {
             description.code_bits = words.next("code bits", 8)?;
             description.code_error = words.number("code error")?;
+            description.far_error = words.number("far error")?;
+            description.longest = words.number("longest vector")?;
             description.entries = words.next("entry count", rows as u32)?;
         }
         description.layers = (0..layers)

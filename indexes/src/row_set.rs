@@ -80,18 +80,6 @@ impl RowSet {
             .flat_map(|(&word, position)| Bits(word).map(move |bit| RowId(position * 64 + bit)))
     }
 
-    /// At most `count` rows of the set from all over it, ascending: the first ones after evenly spaced places.
-    pub(crate) fn spaced(&self, count: usize) -> impl Iterator<Item = RowId> + '_ {
-        let words = self.words.len();
-        let mut free = 0;
-        (0..count).filter_map(move |place| {
-            let start = (place * words / count.max(1)).max(free);
-            let found = start + self.words.get(start..)?.iter().position(|&word| word != 0)?;
-            free = found + 1;
-            Some(RowId(found as u32 * 64 + self.words[found].trailing_zeros()))
-        })
-    }
-
     /// Keeps the rows that are in both sets. Rows that `other` does not reach count as absent there.
     pub fn and(&mut self, other: &Self) {
         let others = other.words.iter().copied().chain(std::iter::repeat(0));

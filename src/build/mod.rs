@@ -12,8 +12,8 @@ pub use error::BuildError;
 use crate::catalog::{self, RowError};
 use crate::engine::ModelPlace;
 use crate::schema::Schema;
-use crate::snapshot::{BuildFacts, Collection, Made, Manifest, RecallPoint, SnapshotWriter};
-use alike_indexes::{BuildReport, BuildSettings, Phase};
+use crate::snapshot::{BuildFacts, Collection, Made, Manifest, SnapshotWriter};
+use alike_indexes::{BuildReport, BuildSettings, Description, Phase};
 use rows::Rows;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -86,7 +86,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     rows.store_all(reader, &mut writer)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     watcher.encoding_done();
-    let report = writer.build_index(&order.index, &|step| {
+    let (report, description) = writer.build_index(&order.index, &|step| {
         watcher.indexed(step.phase, step.done, step.total);
     })?;
     watcher.indexing_done();
@@ -98,7 +98,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         index: order.index.kind,
         document_fields: rows.field_names(),
     };
-    let facts = facts(order, &rows, &report, encode_seconds);
+    let facts = facts(order, &rows, (&report, &description), encode_seconds);
     let snapshot = writer.finish(collection, Manifest::new(collection.name(), made, facts))?;
     let opened = collection.publish(&snapshot)?;
     Ok(Published {
@@ -107,30 +107,22 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     })
 }
 
-fn facts(order: &Order, rows: &Rows<'_>, report: &BuildReport, encode_seconds: f64) -> BuildFacts {
-    let measured = report.calibration.iter();
-    BuildFacts {
-        input: order
-            .input
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
+fn facts(
+    order: &Order,
+    rows: &Rows<'_>,
+    (report, description): (&BuildReport, &Description),
+    encode_seconds: f64,
+) -> BuildFacts {
+    let input = order.input.file_name().unwrap_or_default();
+    let mut facts = BuildFacts {
+        input: input.to_string_lossy().into_owned(),
         rows_read: rows.read(),
         rows_rejected: rows.rejected(),
-        m: order.index.m as u64,
-        ef_construction: order.index.ef_construction as u64,
-        held_out: report.held_out as u64,
-        recall: measured
-            .map(|at| RecallPoint {
-                beam: at.beam.into(),
-                recall: at.recall,
-            })
-            .collect(),
-        recall_target: order.index.recall_target,
-        beam: report.beam as u64,
         recall_at_10: report.recall,
         encode_seconds,
         index_seconds: report.seconds,
-    }
+        ..BuildFacts::default()
+    };
+    facts.describe(description);
+    facts
 }

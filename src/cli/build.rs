@@ -6,7 +6,7 @@ use crate::catalog::RowError;
 use crate::config::Config;
 use crate::schema::{self, Schema};
 use crate::snapshot::Store;
-use alike_indexes::{BuildSettings, Kind, Metric, Phase};
+use alike_indexes::{BuildSettings, CodeBits, Kind, Metric, Phase};
 use anyhow::bail;
 use std::path::PathBuf;
 
@@ -46,15 +46,15 @@ pub struct Args {
     /// Similarity of vectors: cosine, dot or l2
     #[arg(long, default_value_t = Metric::Cosine)]
     metric: Metric,
-    /// Index kind: flat or hnsw (and faiss, where it was built in with --features faiss)
-    #[arg(long, default_value_t = Kind::Hnsw)]
+    #[arg(long, default_value_t = DEFAULT_KIND, help = format!("Index kind: {}", names(&Kind::ALL)))]
     kind: Kind,
-    /// Graph degree (HNSW's M), 2 to 128
-    #[arg(long, default_value_t = 16)]
-    m: usize,
-    /// Candidate pool while building (efConstruction), 1 to 10,000
-    #[arg(long, default_value_t = 200)]
-    ef_construction: usize,
+    #[arg(long, help = format!("Half the links per node of a graph (HNSW's M), 2 to 128 [default: {}]", defaults().m))]
+    m: Option<usize>,
+    #[arg(long, help = format!("Candidate pool while a graph is built (efConstruction), 1 to 10,000 [default: {}]", defaults().ef_construction))]
+    ef_construction: Option<usize>,
+    /// Bits per dimension of the codes that --kind graph walks over; auto measures both and takes the cheaper
+    #[arg(long, value_enum, default_value_t = Codes::Auto)]
+    codes: Codes,
     /// Type of index for --kind faiss, as a Faiss factory string [default: HNSW32,SQ8]
     #[arg(long, value_name = "STRING")]
     factory: Option<String>,
@@ -65,17 +65,68 @@ pub struct Args {
     common: super::Common,
 }
 
+const DEFAULT_KIND: Kind = Kind::Graph;
+
+fn defaults() -> BuildSettings {
+    BuildSettings::new(DEFAULT_KIND, Metric::Cosine)
+}
+
+/// Names for a help text: `flat, hnsw or graph`.
+fn names(kinds: &[Kind]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Values of `--codes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Codes {
+    #[value(name = "4")]
+    Four,
+    #[value(name = "8")]
+    Eight,
+    Auto,
+}
+
+impl Codes {
+    fn bits(self) -> Option<CodeBits> {
+        match self {
+            Self::Four => Some(CodeBits::Four),
+            Self::Eight => Some(CodeBits::Eight),
+            Self::Auto => None,
+        }
+    }
+}
+
+/// Settings of the index, defaults being those of its kind.
+fn index_settings(args: &Args) -> anyhow::Result<BuildSettings> {
+    let codes = args.codes.bits();
+    if let Some(codes) = codes
+        && args.kind != Kind::Graph
+    {
+        let (bits, kind) = (codes.bits(), args.kind);
+        bail!(
+            "--codes {bits}: found with --kind {kind}, which has no codes; leave it out, or take --kind graph"
+        );
+    }
+    let defaults = BuildSettings::new(args.kind, args.metric);
+    Ok(BuildSettings {
+        m: args.m.unwrap_or(defaults.m),
+        ef_construction: args.ef_construction.unwrap_or(defaults.ef_construction),
+        factory: args.factory.clone(),
+        codes,
+        ..defaults
+    })
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.common.config()?;
     let data = args.common.data_dir(&config)?;
     let order = Order {
         schema: schema(args, &config)?,
-        index: BuildSettings {
-            m: args.m,
-            ef_construction: args.ef_construction,
-            factory: args.factory.clone(),
-            ..BuildSettings::new(args.kind, args.metric)
-        },
+        index: index_settings(args)?,
         models: args.common.model_place(&config),
         on_error: args.on_error,
         input: args.input.clone(),
@@ -167,11 +218,11 @@ fn report(published: &Published, json: bool) -> anyhow::Result<()> {
         None => "recall not measured: too few items".to_owned(),
     };
     say(&format!(
-        "published {} items of collection {} as snapshot {id} ({:.1} MB, {recall}, beam {}, {} rows rejected)",
+        "published {} items of collection {} as snapshot {id} ({:.1} MB, {} index, {recall}, {} rows rejected)",
         grouped(manifest.rows),
         manifest.collection,
         manifest.bytes() as f64 / 1e6,
-        build.beam,
+        manifest.index,
         build.rows_rejected,
     ));
     if !json {
@@ -179,8 +230,9 @@ fn report(published: &Published, json: bool) -> anyhow::Result<()> {
     }
     let summary = serde_json::json!({
         "collection": manifest.collection, "snapshot": id, "items": manifest.rows, "rows_read": build.rows_read,
-        "rows_rejected": build.rows_rejected, "bytes": manifest.bytes(), "beam": build.beam,
-        "recall@10": build.recall_at_10, "encode_s": build.encode_seconds, "index_s": build.index_seconds,
+        "rows_rejected": build.rows_rejected, "bytes": manifest.bytes(), "index": manifest.index,
+        "code_bits": build.code_bits, "recall@10": build.recall_at_10, "targets": build.targets,
+        "encode_s": build.encode_seconds, "index_s": build.index_seconds,
     });
     super::print_line(&summary.to_string())
 }

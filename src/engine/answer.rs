@@ -39,15 +39,16 @@ pub struct Hit {
 /// How a call was answered, and what each step took.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanReport {
-    /// `exact`, `graph` or `filtered_graph`.
+    /// How: `exact` (every admissible row compared), `scan` (their codes compared, the nearest then in full), `graph` (a
+    /// walk) or `filtered_graph` (a walk that admits only rows that pass the filter).
     pub kind: &'static str,
     /// The recall@10 that was aimed at: that of the call, else the one the index was built for.
     pub recall_target: f32,
-    /// Candidate pool of the graph walk (HNSW's ef); 0 when exact.
+    /// Candidates kept at most (HNSW's ef); 0 when exact.
     pub beam: usize,
     /// Graph nodes expanded.
     pub hops: u32,
-    /// Distances computed.
+    /// Distances computed, to codes and to full vectors.
     pub distances: u64,
     /// Bytes of the index read.
     pub bytes: u64,
@@ -62,10 +63,15 @@ pub struct PlanReport {
     pub search_ms: f64,
 }
 
-/// Beams are calibrated with items as queries. Words are farther from items than items are from each other, so a walk
-/// for them is never narrower than this; it costs less than a tenth of what encoding the words does. Neither is one
-/// for a call that names no recall: its vector may stand for anything.
-const LEAST_BEAM: usize = 64;
+/// Settings are calibrated with items as queries. Words lie farther from items than items from each other, and a walk
+/// for them misses more: so they are looked for with the setting that misses this many times less than was asked for.
+///
+/// Measured on the graph (recall of words against exact search when 0.9 / 0.95 / 0.99 are asked for): 1,000 phrases of one
+/// to three words among 100,000 paper titles found 0.863 / 0.921 / 0.978 as calibrated and 0.940 / 0.961 / 0.989 with this
+/// (the factor was chosen on other phrases); 90 shoppers' queries among 6,764 products 0.947 / 0.947 / 0.981 and 0.958 /
+/// 0.963 / 0.997, at an nDCG@10 of 0.580 ± 0.004 throughout, exact search included. It takes up to 1.7 times the distances:
+/// some 0.03 ms, where encoding the words takes 2 ms. A vector or examples that a call brings are looked for as calibrated.
+const WORDS_MISS: f32 = 3.0;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
@@ -116,12 +122,17 @@ pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<
 
 /// How hard the index is to look.
 fn effort(view: &View, search: &Search) -> Effort {
-    let beam = view.snapshot().index().description().beam_for(search.effort);
-    let floor = matches!(search.query, Query::Text(_)) || search.effort == Effort::Default;
-    match beam {
-        Some(beam) if floor && beam < LEAST_BEAM => Effort::Beam(LEAST_BEAM),
-        _ => search.effort,
+    match (&search.query, search.effort) {
+        (Query::Text(_), Effort::Default | Effort::Recall(_)) => {
+            Effort::Recall(recall_for_words(recall_target(view, search.effort)))
+        }
+        (_, effort) => effort,
     }
+}
+
+/// The recall of items as queries at which words reach about what is asked for; 1 stays 1.
+fn recall_for_words(asked: f32) -> f32 {
+    1.0 - (1.0 - asked) / WORDS_MISS
 }
 
 fn recall_target(view: &View, effort: Effort) -> f32 {
@@ -258,4 +269,18 @@ fn pick(document: &[u8], chosen: &[String]) -> serde_json::Result<Box<RawValue>>
         .filter_map(|name| Some((name.as_str(), *all.get(name.as_str())?)))
         .collect();
     serde_json::value::to_raw_value(&picked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_looked_for_with_a_third_of_the_misses() {
+        for (asked, calibrated) in [(0.7, 0.9), (0.97, 0.99), (0.997, 0.999)] {
+            let found = recall_for_words(asked);
+            assert!((found - calibrated).abs() < 1e-6, "{asked}: {found}");
+        }
+        assert_eq!(recall_for_words(1.0), 1.0, "an exact answer stays one");
+    }
 }

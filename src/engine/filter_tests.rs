@@ -290,9 +290,9 @@ proptest! {
         filters in vec(filter(), 12),
         query in [-3_i8..4, -3_i8..4, 1_i8..4],
         limit in 1_usize..12,
-        flat in any::<bool>(),
+        kind in select(vec![Kind::Flat, Kind::Hnsw, Kind::Graph]),
     ) {
-        let (_folder, view) = view(&rows, if flat { Kind::Flat } else { Kind::Hnsw });
+        let (_folder, view) = view(&rows, kind);
         let metrics = Metrics::new().unwrap();
         for json in &filters {
             let expected = oracle(&rows, json, query);

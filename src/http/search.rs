@@ -39,8 +39,9 @@ pub(super) struct SearchBody {
     min_score: Option<f32>,
     /// Compare with every admissible row instead of walking the graph: the same as `recall` 1.
     exact: Option<bool>,
-    /// The recall@10 to aim at, above 0, at most 1: the cheapest setting that reached it when the index was built; 1
-    /// compares with every admissible row. The collection's own target (0.99 unless built otherwise) when absent.
+    /// The recall@10 to aim at, above 0, at most 1: the cheapest setting that reached it when the index was built (for
+    /// `text` one with a third of the misses, since words lie farther from items); 1 compares with every admissible row.
+    /// The collection's own target (0.99 unless built otherwise) when absent.
     #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
     recall: Option<f32>,
     /// Show how the call was answered.
@@ -95,7 +96,8 @@ pub(super) struct SearchAnswer {
     partial: bool,
     /// Milliseconds from the call's start to this answer.
     took_ms: f64,
-    /// How it was answered, when asked for.
+    /// How it was answered, when asked for: its `kind` is `exact` (every admissible row compared), `scan` (their codes
+    /// compared, the nearest then in full), `graph` (a walk) or `filtered_graph` (a walk that admits only rows that pass).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     plan: Option<PlanReport>,

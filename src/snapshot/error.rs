@@ -26,14 +26,14 @@ pub enum SnapshotError {
         expected: String,
     },
     /// The snapshot was written by another version of the format.
-    #[error("{} has snapshot format version {found}, this binary reads version {expected}; rebuild it with this binary, or run the one that wrote it", path.display())]
+    #[error("{} has snapshot format version {found}, this binary reads versions 1 to {newest}; rebuild it with this binary, or run the one that wrote it", path.display())]
     Version {
         /// The manifest.
         path: PathBuf,
         /// Its version.
         found: u32,
-        /// The version this binary reads.
-        expected: u32,
+        /// The newest version this binary reads.
+        newest: u32,
     },
     /// The index file was refused.
     #[error("{}: {source}", path.display())]

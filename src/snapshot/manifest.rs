@@ -3,22 +3,25 @@
 //! | offset | bytes | content of `manifest.rkyv` |
 //! |---|---|---|
 //! | 0 | 8 | magic `ALIKEsnp` |
-//! | 8 | 4 | format version, little-endian; in this place in every version |
+//! | 8 | 4 | format version, 1 or 2, little-endian; in this place in every version |
 //! | 12 | 4 | zero |
-//! | 16 | – | [`Manifest`] as an rkyv archive |
+//! | 16 | – | [`Manifest`] as an rkyv archive; version 1: the one of `manifest_v1` |
 //!
 //! The last 16 digits of a snapshot's id are the start of the BLAKE3 digest of this file.
 
-use super::SnapshotError;
+use super::{SnapshotError, manifest_v1};
 use crate::schema::Schema;
-use alike_indexes::{Kind, Metric};
+use alike_indexes::{BeamRecall, Description, Kind, Metric};
 use rkyv::{Archive, Deserialize, Serialize, rancor};
 use std::path::Path;
 
-/// The format version this binary writes and reads.
-const FORMAT_VERSION: u32 = 1;
+/// The format version this binary writes; it reads this one and those before.
+pub(super) const FORMAT_VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"ALIKEsnp";
 const HEADER_BYTES: usize = 16;
+
+/// Recall targets whose settings a manifest names: those that a call is most likely to ask for.
+const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
 
 /// What a snapshot holds and how it was made.
 #[derive(Debug, Clone, Archive, Serialize, Deserialize, serde::Serialize)]
@@ -41,7 +44,7 @@ pub struct Manifest {
     pub metric: String,
     /// Numbers per vector.
     pub dimension: u64,
-    /// Index kind (`flat`, `hnsw` or `faiss`).
+    /// Index kind (`flat`, `hnsw`, `graph` or `faiss`).
     pub index: String,
     /// Names of all fields found in the documents.
     pub document_fields: Vec<String>,
@@ -110,33 +113,80 @@ pub struct BuildFacts {
     pub rows_read: u64,
     /// Rows that could not be used.
     pub rows_rejected: u64,
-    /// Graph degree (HNSW's M).
+    /// Half the links per node of a graph (HNSW's M); 0 for other kinds.
     pub m: u64,
-    /// Candidate pool while building (efConstruction).
+    /// Candidate pool while building (efConstruction); 0 for other kinds.
     pub ef_construction: u64,
+    /// Bits per dimension of the codes that a walk compares; none where it compares full vectors.
+    pub code_bits: Option<u32>,
     /// Rows kept out of the graph and used as queries when recall was measured.
     pub held_out: u64,
-    /// Recall@10 against exact search on the held-out rows, by beam.
-    pub recall: Vec<RecallPoint>,
-    /// The recall the default beam was chosen for.
+    /// The recall@10 of a search that names none.
     pub recall_target: f32,
-    /// The smallest beam that reached the recall target; a search uses this or a wider one.
-    pub beam: u64,
-    /// Recall@10 measured at that beam; none where too few rows could be held out.
+    /// Recall@10 measured at that search's setting; none where too few rows could be held out.
     pub recall_at_10: Option<f32>,
+    /// What asking for a recall of 0.9, 0.95 and 0.99 takes and reaches; empty where nothing was measured.
+    pub targets: Vec<TargetPoint>,
+    /// All settings measured, against exact search on the held-out rows.
+    pub calibration: Vec<RecallPoint>,
     /// Seconds spent encoding.
     pub encode_seconds: f64,
     /// Seconds spent building the index.
     pub index_seconds: f64,
 }
 
-/// Recall measured at one beam.
-#[derive(Debug, Clone, Copy, Archive, Serialize, Deserialize, serde::Serialize)]
+/// Recall measured at one setting.
+#[derive(Debug, Clone, Copy, PartialEq, Archive, Serialize, Deserialize, serde::Serialize)]
 pub struct RecallPoint {
     /// Candidate pool of the search (HNSW's ef).
     pub beam: u64,
+    /// How much farther than the tenth nearest a candidate may be to be followed, in distance; none where only the beam
+    /// limits a walk.
+    pub slack: Option<f32>,
     /// Mean recall@10.
     pub recall: f32,
+    /// Mean number of distances computed; none where they were not counted.
+    pub distances: Option<f32>,
+}
+
+/// The setting that a search for a recall uses.
+#[derive(Debug, Clone, Copy, PartialEq, Archive, Serialize, Deserialize, serde::Serialize)]
+pub struct TargetPoint {
+    /// The recall@10 asked for.
+    pub recall_target: f32,
+    /// The cheapest setting that reached it, else the one that found most.
+    pub setting: RecallPoint,
+}
+
+impl From<BeamRecall> for RecallPoint {
+    fn from(measured: BeamRecall) -> Self {
+        Self {
+            beam: measured.beam.into(),
+            slack: measured.slack,
+            recall: measured.recall,
+            distances: (measured.distances > 0.0).then_some(measured.distances),
+        }
+    }
+}
+
+impl BuildFacts {
+    /// Takes over what the index says about itself.
+    pub fn describe(&mut self, index: &Description) {
+        let of_target = |recall_target| {
+            let setting = index.setting_for(recall_target)?.into();
+            Some(TargetPoint {
+                recall_target,
+                setting,
+            })
+        };
+        self.m = index.m.into();
+        self.ef_construction = index.ef_construction.into();
+        self.code_bits = (index.code_bits > 0).then_some(index.code_bits);
+        self.held_out = index.held_out.into();
+        self.recall_target = index.recall_target;
+        self.targets = TARGETS.into_iter().filter_map(of_target).collect();
+        self.calibration = index.calibration.iter().copied().map(RecallPoint::from).collect();
+    }
 }
 
 /// One file of the snapshot.
@@ -201,14 +251,15 @@ impl Manifest {
             ));
         };
         let found = u32::from_le_bytes(*version);
-        if found != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&found) {
             let path = path.to_path_buf();
             return Err(SnapshotError::Version {
                 path,
                 found,
-                expected: FORMAT_VERSION,
+                newest: FORMAT_VERSION,
             });
         }
+        let version = found;
         let (found, expected) = (digest(bytes), id.rsplit('-').next().unwrap_or(id));
         if found != expected {
             return Err(SnapshotError::damaged(
@@ -220,8 +271,11 @@ impl Manifest {
         // The archive is read in place, which needs its alignment.
         let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
         aligned.extend_from_slice(bytes.get(HEADER_BYTES..).unwrap_or(&[]));
-        rkyv::from_bytes::<Self, rancor::Error>(&aligned)
-            .map_err(|error| SnapshotError::damaged(path, error.to_string(), "a valid manifest"))
+        let decoded = match version {
+            1 => rkyv::from_bytes::<manifest_v1::Manifest, rancor::Error>(&aligned).map(Self::from),
+            _ => rkyv::from_bytes::<Self, rancor::Error>(&aligned),
+        };
+        decoded.map_err(|error| SnapshotError::damaged(path, error.to_string(), "a valid manifest"))
     }
 
     /// Length of all files together.

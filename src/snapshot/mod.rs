@@ -22,6 +22,7 @@ mod columns;
 mod error;
 mod items;
 mod manifest;
+mod manifest_v1;
 mod mapped;
 mod open;
 mod store;
@@ -29,7 +30,7 @@ mod writer;
 
 pub use columns::{ArchivedColumn, ColumnsBuilder, Test};
 pub use error::SnapshotError;
-pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint};
+pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};
 pub use store::{Collection, Store};
 pub use writer::SnapshotWriter;

@@ -3,7 +3,7 @@
 use super::SnapshotError;
 use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
-use super::manifest::{FileEntry, Manifest};
+use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
 use super::mapped::MappedArchive;
 use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file};
 use alike_indexes::{Index, RowId};
@@ -43,7 +43,7 @@ impl Snapshot {
     /// [`SnapshotError`] naming the file that is missing, damaged or of another version.
     pub fn open(dir: &Path, verify: Verify) -> Result<Self, SnapshotError> {
         let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let manifest = read_manifest(dir, &id)?;
+        let mut manifest = read_manifest(dir, &id)?;
         check_files(dir, &manifest, verify)?;
         let path = dir.join(INDEX_FILE);
         let index = alike_indexes::open(&path).map_err(|source| SnapshotError::Index {
@@ -57,6 +57,9 @@ impl Snapshot {
                 found,
                 format!("{} rows", manifest.rows),
             ));
+        }
+        if manifest.format_version < FORMAT_VERSION {
+            manifest.build.describe(index.description());
         }
         let items = Items::open(dir, manifest.rows)?;
         let columns = MappedArchive::<Columns>::open(&dir.join(COLUMNS_FILE))?;

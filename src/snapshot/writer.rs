@@ -6,7 +6,7 @@ use super::manifest::{FileEntry, Manifest};
 use super::mapped::MappedFloats;
 use super::{Collection, SnapshotError};
 use crate::schema::{Item, Schema};
-use alike_indexes::{BuildReport, BuildSettings, Progress, RowId, VectorsView};
+use alike_indexes::{BuildReport, BuildSettings, Description, Progress, RowId, VectorsView};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ impl SnapshotWriter {
             .map_err(|source| io_in(&self.dir, REJECTED_FILE, source))
     }
 
-    /// Builds the index over all pushed vectors.
+    /// Builds the index over all pushed vectors, and opens it for what it says about itself.
     ///
     /// # Errors
     /// The index refuses the vectors or a file cannot be written.
@@ -98,7 +98,7 @@ impl SnapshotWriter {
         &mut self,
         settings: &BuildSettings,
         progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<BuildReport, SnapshotError> {
+    ) -> Result<(BuildReport, Description), SnapshotError> {
         let staged = self.dir.path().join(VECTORS_FILE);
         self.vectors
             .flush()
@@ -109,10 +109,14 @@ impl SnapshotWriter {
             source,
         };
         let floats = MappedFloats::open(&staged)?;
-        let view = VectorsView::new(floats.as_slice(), self.dimension).map_err(refused)?;
-        let report = alike_indexes::build(view, settings, progress, &path).map_err(refused)?;
+        let view = VectorsView::new(floats.as_slice(), self.dimension).map_err(&refused)?;
+        let report = alike_indexes::build(view, settings, progress, &path).map_err(&refused)?;
+        let description = alike_indexes::open(&path)
+            .map_err(&refused)?
+            .description()
+            .clone();
         fs::remove_file(&staged).map_err(|source| SnapshotError::io(&staged, "remove", source))?;
-        Ok(report)
+        Ok((report, description))
     }
 
     /// Writes the remaining files and the manifest, and moves the snapshot to its place in `collection`, not published

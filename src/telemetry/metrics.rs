@@ -150,7 +150,7 @@ impl Metrics {
         self.encode_duration.observe(took.as_secs_f64());
     }
 
-    /// Counts one index search; `plan` is its name (`exact`, `graph`, `filtered_graph`).
+    /// Counts one index search; `plan` is its name (`exact`, `scan`, `graph`, `filtered_graph`).
     pub fn searched(&self, collection: &str, plan: &str, took: Duration) {
         self.searches.with_label_values(&[collection, plan]).inc();
         self.search_duration

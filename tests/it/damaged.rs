@@ -244,7 +244,7 @@ fn a_snapshot_of_another_format_version_is_refused() {
     let detail = problem["detail"].as_str().unwrap();
     let versions = (
         format!("format version {found}"),
-        format!("reads version {}", found - 1),
+        format!("reads versions 1 to {}", found - 1),
     );
     for needle in ["manifest.rkyv", &versions.0, &versions.1, "rebuild"] {
         assert!(detail.contains(needle), "{needle}: {detail}");
@@ -275,7 +275,7 @@ fn publish_a_later_version(data: &Path, name: &str) -> u32 {
     };
     writer.push(&item, &[1.0, 0.0]).unwrap();
     writer
-        .build_index(&BuildSettings::new(Kind::Hnsw, Metric::Cosine), &|_| {})
+        .build_index(&BuildSettings::new(Kind::Graph, Metric::Cosine), &|_| {})
         .unwrap();
     let made = Made {
         schema,
@@ -283,7 +283,7 @@ fn publish_a_later_version(data: &Path, name: &str) -> u32 {
         model: None,
         metric: Metric::Cosine,
         dimension: 2,
-        index: Kind::Hnsw,
+        index: Kind::Graph,
     };
     let mut manifest = Manifest::new(name, made, BuildFacts::default());
     manifest.format_version += 1;

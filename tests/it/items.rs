@@ -48,7 +48,7 @@ fn collections_describe_themselves() {
             &shop["metric"],
             &shop["index"]
         ),
-        (&json!(40), &json!(384), &json!("cosine"), &json!("hnsw"))
+        (&json!(40), &json!(384), &json!("cosine"), &json!("graph"))
     );
     assert_eq!(shop["schema"]["embed"], json!(["title", "brand"]));
     assert_eq!(
@@ -60,6 +60,9 @@ fn collections_describe_themselves() {
     assert_eq!(shop["build"]["rows_read"], 40);
     let recall = shop["build"]["recall_at_10"].as_f64().unwrap();
     assert!((0.9..=1.0).contains(&recall), "{recall}");
+    assert_eq!(shop["build"]["held_out"], 4);
+    let bits = shop["build"]["code_bits"].as_u64().unwrap();
+    assert!([4, 8].contains(&bits), "{bits}");
     assert!(shop["bytes"].as_u64().unwrap() > 40 * 384, "{shop}");
     assert!(shop["created"].as_str().unwrap().starts_with("20"), "{shop}");
 }

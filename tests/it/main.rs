@@ -12,6 +12,7 @@
 mod bad_input;
 mod bad_rows;
 mod damaged;
+mod efforts;
 mod events;
 mod formats;
 mod hostile;
@@ -19,6 +20,7 @@ mod hostile_filters;
 mod interrupted;
 mod items;
 mod limits;
+mod older;
 mod operations;
 mod search;
 mod support;

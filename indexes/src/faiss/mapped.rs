@@ -39,8 +39,7 @@ impl FaissIndex {
         let mut description = describe(&file)?;
         let factory = String::from_utf8_lossy(file.checked_bytes(tag::FACTORY)?);
         description.factory = Some(factory.into_owned());
-        let next = file
-            .has(tag::DUPLICATES)
+        let next = (description.duplicates > 0)
             .then(|| file.numbers(tag::DUPLICATES, description.rows))
             .transpose()?;
         let nodes = description.rows - description.duplicates as usize;

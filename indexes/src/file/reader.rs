@@ -92,11 +92,6 @@ impl MappedFile {
         self.map.len() as u64
     }
 
-    /// Whether there is a section with this tag.
-    pub(crate) fn has(&self, tag: u32) -> bool {
-        self.header.sections.iter().any(|section| section.tag == tag)
-    }
-
     /// The bytes of a section whose checksum holds. For small sections: it reads all of it.
     pub(crate) fn checked_bytes(&self, tag: u32) -> Result<&[u8], IndexError> {
         let section = self.section(tag)?;

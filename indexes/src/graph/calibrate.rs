@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::codes::Scores;
+use super::codes::{Codes, Scores};
 use super::quantizer::{CodedQuery, Quantizer};
 use super::rank::{margin, rank};
 use super::walk::{Graph, Limits};
 use crate::description::BeamRecall;
 use crate::metric::Metric;
+use crate::random::SplitMix;
 use crate::recall;
 use crate::search::{Scratch, Space};
 
@@ -17,13 +18,14 @@ pub(super) const K: usize = 10;
 const BEAMS: [u32; 8] = [16, 32, 48, 64, 96, 128, 256, 512];
 /// The beam of settings that a slack limits.
 const WIDEST: u32 = 512;
-/// Slacks that are measured, in typical distances between a first and a tenth neighbor.
-const SLACKS: [f32; 10] = [0.05, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0];
+/// Slacks that are measured, as shares of the distance of the tenth neighbor.
+const SLACKS: [f32; 11] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.22, 0.3, 0.4, 0.6, 0.9, 1.5];
 /// Recalls that callers ask for; between the slacks on both sides of each, more are measured.
 const TARGETS: [f32; 3] = [0.9, 0.95, 0.99];
 const HALVINGS: usize = 3;
-/// Nothing wider is measured once recall is this.
+/// Nothing wider is measured once recall is this, or grows by less than this.
 const ENOUGH: f32 = 0.9985;
+const LEAST_GAIN: f32 = 0.0005;
 /// Rows whose links the error of estimates is measured on, and links of each.
 const ERROR_ROWS: usize = 512;
 const ERROR_LINKS: usize = 8;
@@ -39,9 +41,7 @@ pub(super) struct Trial<'a> {
 impl Trial<'_> {
     /// Measures all settings on a graph; `error` is that of its codes.
     pub(super) fn measure(&self, graph: &Graph<'_>, error: f32) -> Vec<BeamRecall> {
-        let unit = self.spread();
-        let slacks = SLACKS.iter().map(|slack| (WIDEST, Some(slack * unit)));
-        let slacks = slacks.filter(|_| unit > 0.0);
+        let slacks = SLACKS.iter().map(|&slack| (WIDEST, Some(slack)));
         let beams = BEAMS.iter().map(|&beam| (beam, None));
         let mut points = self.until_enough(graph, error, slacks);
         for target in TARGETS {
@@ -86,10 +86,13 @@ impl Trial<'_> {
     ) -> Vec<BeamRecall> {
         let mut points: Vec<BeamRecall> = Vec::new();
         for (beam, slack) in settings {
-            if points.last().is_some_and(|last| last.recall >= ENOUGH) {
+            let point = self.measure_one(graph, error, beam, slack);
+            let last = points.last().map_or(0.0, |last| last.recall);
+            points.push(point);
+            let flat = point.recall > 0.95 && point.recall < last + LEAST_GAIN;
+            if point.recall >= ENOUGH || flat {
                 break;
             }
-            points.push(self.measure_one(graph, error, beam, slack));
         }
         points
     }
@@ -99,6 +102,7 @@ impl Trial<'_> {
             beam: beam as usize,
             k: K,
             slack: slack.unwrap_or(f32::INFINITY),
+            error,
         };
         let of_query = |scratch: &mut Scratch, (query, truth): (&&[f32], &Vec<u32>)| {
             let Scratch {
@@ -133,48 +137,64 @@ impl Trial<'_> {
             distances: mean(|one| one.1) as f32,
         }
     }
-
-    /// The median distance between a query's first and last true neighbor.
-    fn spread(&self) -> f32 {
-        let between = |(query, truth): (&&[f32], &Vec<u32>)| -> Option<f32> {
-            let ends = [*truth.first()?, *truth.last()?];
-            let mut distances = [0.0; 2];
-            self.space.distances(query, &ends, &mut distances);
-            Some(distances[1] - distances[0])
-        };
-        let mut spreads: Vec<f32> = self.queries.iter().zip(&self.truth).filter_map(between).collect();
-        spreads.sort_unstable_by(f32::total_cmp);
-        spreads.get(spreads.len() / 2).copied().unwrap_or(0.0)
-    }
 }
 
-/// Root mean square error of estimated distances between linked rows, per unit of the query's length.
-pub(super) fn code_error(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, nodes: &[u32]) -> f32 {
+/// Whose distances the error of estimates is measured on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pairs {
+    /// Linked rows: neighbors, whose differences are small, and so are the errors.
+    Linked,
+    /// Any rows.
+    Any,
+}
+
+/// Root mean square error of estimated distances between rows of `nodes`, per unit of the query's length.
+pub(super) fn code_error(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    graph: &Graph<'_>,
+    nodes: &[u32],
+    pairs: Pairs,
+) -> f32 {
     let step = nodes.len().div_ceil(ERROR_ROWS).max(1);
     let sampled: Vec<u32> = nodes.iter().copied().step_by(step).collect();
+    let others = |row: u32| -> Vec<u32> {
+        match pairs {
+            Pairs::Linked => {
+                let links = graph.list(row).iter().copied().take(ERROR_LINKS);
+                links.take_while(|&id| (id as usize) < space.len()).collect()
+            }
+            Pairs::Any => {
+                let mut random = SplitMix(u64::from(row));
+                (0..ERROR_LINKS)
+                    .map(|_| nodes[random.below(nodes.len())])
+                    .collect()
+            }
+        }
+    };
     let squares: Vec<(f64, usize)> = sampled
         .par_iter()
-        .map(|&row| squared_errors(space, quantizer, graph, row))
+        .map(|&row| squared_errors(space, quantizer, &graph.codes, row, &others(row)))
         .collect();
     let sum: f64 = squares.iter().map(|one| one.0).sum();
     let count: usize = squares.iter().map(|one| one.1).sum();
     (sum / count.max(1) as f64).sqrt() as f32
 }
 
-fn squared_errors(space: &Space<'_>, quantizer: &Quantizer, graph: &Graph<'_>, row: u32) -> (f64, usize) {
-    let ids: Vec<u32> = graph
-        .list(row)
-        .iter()
-        .copied()
-        .take(ERROR_LINKS)
-        .take_while(|&id| (id as usize) < space.len())
-        .collect();
+/// The sum of squared errors of one row as the query, and how many there are.
+fn squared_errors(
+    space: &Space<'_>,
+    quantizer: &Quantizer,
+    codes: &Codes<'_>,
+    row: u32,
+    ids: &[u32],
+) -> (f64, usize) {
     let values = space.rows.get(row).unwrap_or(&[]);
     let (mut query, mut scores) = (CodedQuery::default(), Scores::default());
     quantizer.code_query(values, &mut query);
-    graph.codes.score(&query, &ids, &mut scores);
+    codes.score(&query, ids, &mut scores);
     let mut exact = vec![0.0; ids.len()];
-    space.distances(values, &ids, &mut exact);
+    space.distances(values, ids, &mut exact);
     let common = match space.metric {
         Metric::L2 => f64::from(query.norm).powi(2),
         Metric::Cosine | Metric::Dot => {

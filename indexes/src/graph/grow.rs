@@ -102,11 +102,7 @@ impl<'a> Growth<'a> {
     fn links_for(&self, row: u32, entries: &Entries, work: &mut Work) -> Vec<u32> {
         let GrowSettings { degree, beam } = self.settings;
         self.codes.as_query(row, &mut work.walk.query);
-        let limits = Limits {
-            beam,
-            k: 1,
-            slack: f32::INFINITY,
-        };
+        let limits = Limits::of_beam(beam);
         self.graph(entries).walk(&limits, &mut work.walk);
         work.found.clear();
         work.found.extend_from_slice(self.list(row));

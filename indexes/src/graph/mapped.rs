@@ -2,6 +2,7 @@
 
 use super::codes::Codes;
 use super::entries::Entries;
+use super::inspect::check_small;
 use super::quantizer::{CodeBits, Quantizer};
 use super::rank::{margin, rank};
 use super::rotation::{Rotation, sign_words};
@@ -31,7 +32,7 @@ pub(crate) struct GraphIndex {
     /// Pairs of a node and a later row with its vector, sorted.
     pub(super) followers: Option<Mapped<u32>>,
     bits: CodeBits,
-    quantizer: Quantizer,
+    pub(super) quantizer: Quantizer,
     entries: Entries,
     kernels: &'static Kernels,
 }
@@ -53,7 +54,7 @@ const FILTERED_COST: f64 = 2.0;
 const FEW: usize = 128;
 
 impl GraphIndex {
-    /// Maps the sections, checks their lengths, and copies the codes of the entry points.
+    /// Maps the sections, checks their lengths and all of the small ones, and copies the codes of the entry points.
     pub(crate) fn from_file(file: MappedFile) -> Result<Self, IndexError> {
         let description = describe(&file)?;
         let (rows, dimension) = (description.rows, description.dimension);
@@ -64,13 +65,13 @@ impl GraphIndex {
             .ok_or_else(|| file.damaged("section description, code bits", description.code_bits, "4 or 8"))?;
         let is_l2 = description.metric == Metric::L2;
         let lengths = is_l2.then(|| file.numbers(tag::LENGTHS, rows)).transpose()?;
-        let followers = file
-            .has(tag::FOLLOWERS)
+        let followers = (description.duplicates > 0)
             .then(|| file.numbers(tag::FOLLOWERS, 2 * description.duplicates as usize))
             .transpose()?;
         let signs: Mapped<u32> = file.numbers(tag::SIGNS, sign_words(dimension))?;
         let mean: Mapped<f32> = file.numbers(tag::MEAN, dimension)?;
         let starts: Mapped<u32> = file.numbers(tag::ENTRIES, description.entries as usize)?;
+        check_small(&file, &description, &mean, &starts)?;
         let rotation = Rotation::of(dimension, signs.to_vec());
         let mut index = Self {
             vectors: StoredVectors::map(&file, &description)?,
@@ -80,7 +81,13 @@ impl GraphIndex {
             lengths,
             followers,
             bits,
-            quantizer: Quantizer::new(description.metric, mean.to_vec(), rotation, Kernels::detect()?),
+            quantizer: Quantizer::new(
+                description.metric,
+                mean.to_vec(),
+                rotation,
+                description.longest,
+                Kernels::detect()?,
+            ),
             entries: Entries::default(),
             kernels: Kernels::detect()?,
             description,
@@ -137,21 +144,34 @@ impl GraphIndex {
                 beam: 0,
                 k,
                 slack: 0.0,
+                error: 0.0,
             };
             return Course {
                 plan: Plan::Exact,
                 limits,
             };
         };
+        let filtered = request.filter.is_some_and(|filter| filter.count() < rows);
+        // What a filter admits may lie far from the query.
+        let error = match filtered {
+            true => self.description.far_error.max(self.description.code_error),
+            false => self.description.code_error,
+        };
         let limits = Limits {
             beam: beam.max(2 * k),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
             k: k.max(super::calibrate::K),
             slack,
+            error,
         };
         let matches = request.filter.map_or(rows, RowSet::count);
-        let walk = f64::from(distances).max(beam as f64) * k.max(10) as f64 / 10.0;
-        let filtered = matches < rows;
+        // A setting that was not measured is taken to compare twenty for each candidate it keeps.
+        let distances = if distances > 0.0 {
+            f64::from(distances)
+        } else {
+            20.0 * beam as f64
+        };
+        let walk = distances * k.max(10) as f64 / 10.0;
         let walk = if filtered { FILTERED_COST * walk } else { walk };
         let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
         let plan = match () {
@@ -164,7 +184,7 @@ impl GraphIndex {
     }
 
     /// Compares the candidates in full and puts the best rows into the scratch.
-    fn rank(&self, k: usize, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
+    fn rank(&self, k: usize, error: f32, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
         let Scratch {
             query,
             walk,
@@ -173,7 +193,7 @@ impl GraphIndex {
             neighbors,
             ..
         } = scratch;
-        let margin = margin(self.description.code_error, walk.query.norm);
+        let margin = margin(error, walk.query.norm);
         let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
         top.drain_into(neighbors);
         if self.followers.is_some() {
@@ -201,12 +221,13 @@ impl GraphIndex {
         self.followers.as_deref().unwrap_or(&[]).as_chunks().0
     }
 
-    /// The later rows with the vector of a node, ascending.
+    /// The later rows with the vector of a node, ascending. Whatever a damaged file says, they are rows.
     fn followers_of(&self, node: RowId) -> impl Iterator<Item = RowId> + '_ {
-        let pairs = self.pairs();
+        let (pairs, rows) = (self.pairs(), self.description.rows);
         let first = pairs.partition_point(|pair| pair[0] < node.0);
         let own = pairs[first..].iter().take_while(move |pair| pair[0] == node.0);
         own.map(|pair| RowId(pair[1]))
+            .filter(move |row| row.index() < rows)
     }
 
     /// The nodes that stand for the rows of a filter: a node is admissible when any row with its vector is.
@@ -219,7 +240,8 @@ impl GraphIndex {
         nodes
     }
 
-    /// Follows the course; `None` if the walk cost more than comparing everything would.
+    /// Follows the course; where a filtered walk leads nowhere, or costs more than a scan, the codes are scanned. `None`
+    /// where so many rows are nearly as near as the nearest that codes do not tell which.
     fn follow(
         &self,
         course: &Course,
@@ -227,31 +249,41 @@ impl GraphIndex {
         filter: Option<&RowSet>,
         scratch: &mut Scratch,
     ) -> Option<Report> {
-        let graph = self.graph();
-        let limits = &course.limits;
+        let (graph, limits) = (self.graph(), &course.limits);
         self.quantizer
             .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
         let nodes = filter.and_then(|filter| self.nodes_of(filter));
         let nodes = nodes.as_ref().or(filter);
         let walk = &mut scratch.walk;
-        let spent = match (course.plan, nodes) {
-            (Plan::Scan, Some(nodes)) => graph.scan(limits, nodes.iter().map(|row| row.0), walk),
-            (Plan::Scan, None) => graph.scan(limits, 0..self.description.rows as u32, walk),
-            (_, None) => graph.walk(limits, walk),
-            (_, Some(nodes)) => graph
-                .walk_filtered(limits, nodes, nodes.count() as u64, walk)
-                .ok()?,
+        let walked = match (course.plan, nodes) {
+            (Plan::Scan, _) => Err(Spent::default()),
+            (_, None) => Ok(graph.walk(limits, walk)),
+            (_, Some(nodes)) => graph.walk_filtered(limits, nodes, nodes.count() as u64 / 2, walk),
         };
-        let compared = self.rank(k, filter, scratch);
-        Some(self.report(course, spent, compared))
+        let (plan, spent, error) = match walked {
+            Ok(spent) => (course.plan, spent, limits.error),
+            Err(spent) => {
+                let limits = limits.for_scan();
+                let scanned = match nodes {
+                    Some(nodes) => graph.scan(&limits, nodes.iter().map(|row| row.0), walk),
+                    None => graph.scan(&limits, 0..self.description.rows as u32, walk),
+                };
+                if walk.pool.is_full() {
+                    return None;
+                }
+                (Plan::Scan, spent.and(scanned), limits.error)
+            }
+        };
+        let compared = self.rank(k, error, filter, scratch);
+        Some(self.report(plan, limits.beam, spent, compared))
     }
 
-    fn report(&self, course: &Course, spent: Spent, compared: u64) -> Report {
+    fn report(&self, plan: Plan, beam: usize, spent: Spent, compared: u64) -> Report {
         let codes = self.codes().row_bytes() * spent.distances;
         let lists = spent.lists * (self.width() * size_of::<u32>()) as u64;
         Report {
-            plan: course.plan,
-            beam: course.limits.beam,
+            plan,
+            beam,
             hops: spent.hops,
             distances: spent.distances + compared,
             bytes: codes + lists + compared * self.space().row_bytes(),

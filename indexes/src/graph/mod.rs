@@ -24,6 +24,8 @@ mod prune;
 mod quantizer;
 mod rank;
 mod rotation;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod write;
 

@@ -58,6 +58,8 @@ pub(super) struct Quantizer {
     metric: Metric,
     mean: Vec<f32>,
     rotation: Rotation,
+    /// Length of the longest row.
+    longest: f32,
     kernels: &'static Kernels,
 }
 
@@ -71,15 +73,25 @@ pub(crate) struct CodedQuery {
     pub(crate) sum: i32,
     /// Length of the rotated query.
     pub(crate) norm: f32,
+    /// What is added to an estimated distance to count from the best a row could be: to get a squared distance, or what
+    /// a score lacks to that of the longest row in the query's direction.
+    pub(crate) origin: f32,
     rotated: Vec<f32>,
 }
 
 impl Quantizer {
-    pub(super) fn new(metric: Metric, mean: Vec<f32>, rotation: Rotation, kernels: &'static Kernels) -> Self {
+    pub(super) fn new(
+        metric: Metric,
+        mean: Vec<f32>,
+        rotation: Rotation,
+        longest: f32,
+        kernels: &'static Kernels,
+    ) -> Self {
         Self {
             metric,
             mean,
             rotation,
+            longest,
             kernels,
         }
     }
@@ -87,6 +99,11 @@ impl Quantizer {
     /// The mean that is taken off every row.
     pub(super) fn mean(&self) -> &[f32] {
         &self.mean
+    }
+
+    /// Length of the longest row.
+    pub(super) fn longest(&self) -> f32 {
+        self.longest
     }
 
     pub(super) fn rotation(&self) -> &Rotation {
@@ -131,6 +148,10 @@ impl Quantizer {
         out.scale = scale;
         out.sum = out.values.iter().map(|&value| i32::from(value)).sum();
         out.norm = squares(rotated).sqrt();
+        out.origin = match self.metric {
+            Metric::L2 => out.norm * out.norm,
+            Metric::Cosine | Metric::Dot => self.longest * out.norm - self.kernels.dot(query, &self.mean),
+        };
     }
 }
 
@@ -245,6 +266,7 @@ mod tests {
             metric,
             values(9, dimension),
             Rotation::seeded(dimension, 3),
+            1.0,
             kernels,
         )
     }

@@ -3,11 +3,12 @@
 use super::codes::{Codes, Scores};
 use super::entries::Entries;
 use super::quantizer::CodedQuery;
+use super::rank::margin;
 use crate::kernel::prefetch;
 use crate::prepare::NO_ROW;
 use crate::row::RowId;
 use crate::row_set::RowSet;
-use crate::search::{Pool, Visited};
+use crate::search::{Pool, Slack, Visited};
 
 /// A graph as it lies in memory or in a file.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,44 @@ pub(super) struct Limits {
     pub(super) beam: usize,
     /// Neighbors wanted.
     pub(super) k: usize,
-    /// How much farther than the `k`-th nearest a candidate may be, in estimated distance.
+    /// How much farther than the `k`-th nearest a candidate may be, as a share of its distance; infinite: any.
     pub(super) slack: f32,
+    /// Error of estimated distances per unit of the query's length.
+    pub(super) error: f32,
+}
+
+impl Limits {
+    /// Only the beam limits the walk.
+    pub(super) fn of_beam(beam: usize) -> Self {
+        Self {
+            beam,
+            k: 1,
+            slack: f32::INFINITY,
+            error: 0.0,
+        }
+    }
+
+    /// The limits of a scan: whatever may be among the nearest by its estimate is kept, nothing is followed.
+    pub(super) fn for_scan(&self) -> Self {
+        Self {
+            beam: SCAN_BEAM.max(4 * self.k),
+            slack: 0.0,
+            error: FAR_SPREAD * self.error,
+            ..*self
+        }
+    }
+
+    /// The limits of a walk for one query. What estimates cannot tell from the `k`-th nearest is never too far.
+    fn for_query(&self, query: &CodedQuery) -> Slack {
+        match self.slack.is_finite() {
+            true => Slack {
+                share: self.slack,
+                origin: query.origin,
+                least: margin(self.error, query.norm),
+            },
+            false => Slack::default(),
+        }
+    }
 }
 
 /// What a walk took.
@@ -37,6 +74,17 @@ pub(crate) struct Spent {
     pub(crate) distances: u64,
     /// Lists of links read.
     pub(crate) lists: u64,
+}
+
+impl Spent {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            hops: self.hops + other.hops,
+            distances: self.distances + other.distances,
+            lists: self.lists + other.lists,
+        }
+    }
 }
 
 /// Memory that walks reuse.
@@ -49,14 +97,19 @@ pub(crate) struct WalkScratch {
     fresh: Vec<u32>,
     /// Neighbors that the filter leaves out: their own neighbors are looked at instead.
     detours: Vec<u32>,
+    /// Admissible nodes that the walk ahead found, with their distances.
+    near: Vec<(u32, f32)>,
     pub(crate) scores: Scores,
 }
 
 /// A filtered walk looks at neighbors of neighbors until it has this many admissible ones of a node.
 const ENOUGH: usize = 24;
 
-/// Admissible rows that a filtered walk starts from besides the entry points.
-const FILTER_STARTS: usize = 32;
+/// Beam of the walk that goes ahead of a filtered one.
+const AHEAD_BEAM: usize = 32;
+
+/// A filter goes against the query when this many times fewer of the nodes near it are admissible than of all.
+const FEWER: usize = 4;
 
 impl<'a> Graph<'a> {
     /// The links of a node.
@@ -73,7 +126,7 @@ impl<'a> Graph<'a> {
 
     /// Finds the nodes nearest to the query in the scratch; they end up in its pool.
     pub(super) fn walk(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
-        let mut spent = self.start(limits, None, scratch);
+        let mut spent = self.start(limits, scratch);
         while let Some(node) = scratch.pool.expand_next() {
             spent.hops += 1;
             let WalkScratch { visited, fresh, .. } = scratch;
@@ -86,7 +139,9 @@ impl<'a> Graph<'a> {
     }
 
     /// As [`Self::walk`], over admissible nodes only: where a node has few admissible neighbors, theirs are looked at
-    /// too (ACORN, arXiv 2403.04871). `Err` with what it took once more than `budget` distances were computed.
+    /// too (ACORN, arXiv 2403.04871). A short walk over all nodes goes ahead: what is admissible of the nodes nearest to
+    /// the query is where this one starts. `Err` with what it took when hardly any is (the filter goes against the
+    /// query, so that the nearest admissible nodes lie far apart), or once more than `budget` distances were computed.
     pub(super) fn walk_filtered(
         &self,
         limits: &Limits,
@@ -94,7 +149,26 @@ impl<'a> Graph<'a> {
         budget: u64,
         scratch: &mut WalkScratch,
     ) -> Result<Spent, Spent> {
-        let mut spent = self.start(limits, Some(filter), scratch);
+        let mut spent = self.walk(&Limits::of_beam(AHEAD_BEAM), scratch);
+        let WalkScratch {
+            query,
+            pool,
+            visited,
+            near,
+            ..
+        } = &mut *scratch;
+        near.clear();
+        near.extend(pool.iter().filter(|&(node, _)| filter.contains(RowId(node))));
+        let expected = AHEAD_BEAM * filter.count() / self.len().max(1);
+        if near.is_empty() || near.len() * FEWER < expected {
+            return Err(spent);
+        }
+        visited.reset(self.len());
+        pool.reset_within(limits.beam, limits.k, limits.for_query(query));
+        for &(node, distance) in near.iter() {
+            visited.insert(node);
+            pool.insert(node, distance);
+        }
         while let Some(node) = scratch.pool.expand_next() {
             spent.hops += 1;
             spent.lists += self.gather_admissible(node, filter, scratch);
@@ -106,40 +180,26 @@ impl<'a> Graph<'a> {
         Ok(spent)
     }
 
-    /// Scores the entry points, and with a filter some admissible rows from all over.
-    fn start(&self, limits: &Limits, filter: Option<&RowSet>, scratch: &mut WalkScratch) -> Spent {
-        scratch.visited.reset(self.len());
-        scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
+    /// Scores the entry points.
+    fn start(&self, limits: &Limits, scratch: &mut WalkScratch) -> Spent {
         let WalkScratch {
             query,
             scores,
             pool,
             visited,
-            fresh,
             ..
         } = scratch;
-        self.entries
-            .codes(&self.codes)
-            .score(query, &self.entries.places, scores);
+        visited.reset(self.len());
+        pool.reset_within(limits.beam, limits.k, limits.for_query(query));
+        let codes = self.entries.codes(&self.codes);
+        codes.score(query, &self.entries.places, scores);
         for (&node, &distance) in self.entries.nodes.iter().zip(&scores.distances) {
-            let admitted = filter.is_none_or(|filter| filter.contains(RowId(node)));
-            if admitted && pool.insert(node, distance) {
+            if pool.insert(node, distance) {
                 visited.insert(node);
             }
         }
-        let mut distances = self.entries.nodes.len() as u64;
-        if let Some(filter) = filter {
-            fresh.clear();
-            fresh.extend(
-                filter
-                    .spaced(FILTER_STARTS)
-                    .map(|row| row.0)
-                    .filter(|&row| self.is_node(row) && visited.insert(row)),
-            );
-            distances += self.score_fresh(scratch);
-        }
         Spent {
-            distances,
+            distances: self.entries.nodes.len() as u64,
             ..Spent::default()
         }
     }
@@ -215,7 +275,8 @@ impl<'a> Graph<'a> {
         rows: impl Iterator<Item = u32>,
         scratch: &mut WalkScratch,
     ) -> Spent {
-        scratch.pool.reset_within(limits.beam, limits.k, limits.slack);
+        let slack = limits.for_query(&scratch.query);
+        scratch.pool.reset_within(limits.beam, limits.k, slack);
         let mut rows = rows.filter(|&row| self.is_node(row)).peekable();
         let mut spent = Spent::default();
         while rows.peek().is_some() {
@@ -237,6 +298,13 @@ impl<'a> Graph<'a> {
         spent
     }
 }
+
+/// Candidates that a scan keeps at least.
+const SCAN_BEAM: usize = 384;
+
+/// What a scan's candidates may be wrong by, in errors between any two rows: a filter may admit just those rows that are
+/// longer than most, and errors grow with length.
+const FAR_SPREAD: f32 = 1.6;
 
 /// Rows scored per kernel call of a scan.
 const SCANNED: usize = 256;

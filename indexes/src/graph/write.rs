@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::calibrate::{K, Trial, code_error};
+use rayon::prelude::*;
+
+use super::calibrate::{K, Pairs, Trial, code_error};
 use super::codes::RowCodes;
 use super::entries::{Entries, choose};
 use super::grow::{GrowSettings, Growth};
@@ -70,6 +72,7 @@ pub(crate) fn write(
     description.duplicates = (description.rows - groups.first.len()) as u32;
     let made = making.link(description, &groups.first, older);
     description.code_bits = made.bits.bits();
+    description.longest = making.quantizer.longest();
     description.entries = made.entries.len() as u32;
     let setting = description.setting_for(description.recall_target);
     description.beam = setting.map_or(DEFAULT_BEAM, |setting| setting.beam);
@@ -88,7 +91,7 @@ impl<'a> Making<'a> {
         let (rows, metric, dimension) = (rows.as_rows(), description.metric, description.dimension);
         let kernels = Kernels::detect()?;
         let rotation = Rotation::seeded(dimension, settings.seed);
-        let quantizer = Quantizer::new(metric, mean(&rows, dimension), rotation, kernels);
+        let quantizer = Quantizer::new(metric, mean(&rows, dimension), rotation, longest(&rows), kernels);
         let codes = RowCodes::of(&rows, dimension, &quantizer, metric, kernels);
         Ok(Self {
             rows,
@@ -136,9 +139,13 @@ impl<'a> Making<'a> {
             growth.insert(held_out, inserted);
         }
         let (links, entries) = self.finish(&growth);
-        description.code_error = self.with_graph(&links, &entries, bits, |graph| {
-            code_error(&self.space, &self.quantizer, graph, &order)
-        });
+        let error_of = |pairs| {
+            self.with_graph(&links, &entries, bits, |graph| {
+                code_error(&self.space, &self.quantizer, graph, &order, pairs)
+            })
+        };
+        description.code_error = error_of(Pairs::Linked);
+        description.far_error = error_of(Pairs::Any);
         Made {
             inherited,
             links,
@@ -162,11 +169,7 @@ impl<'a> Making<'a> {
                 entries: &starts,
             };
             self.codes.as_query(row, &mut scratch.query);
-            let limits = Limits {
-                beam: CONNECT_BEAM,
-                k: 1,
-                slack: f32::INFINITY,
-            };
+            let limits = Limits::of_beam(CONNECT_BEAM);
             graph.walk(&limits, &mut scratch);
             scratch.pool.iter().map(|(node, _)| node).collect()
         };
@@ -225,7 +228,7 @@ impl<'a> Making<'a> {
             }
             let chosen = description.setting_for(self.settings.recall_target);
             let points = self.with_graph(&links, &entries, bits, |graph| {
-                let error = code_error(&self.space, &self.quantizer, graph, kept);
+                let error = code_error(&self.space, &self.quantizer, graph, kept, Pairs::Linked);
                 let better =
                     |setting: BeamRecall| trial.again(graph, error, &setting) > setting.recall + WORTHWHILE;
                 // More bits cost more, so they are only measured in full where they find more.
@@ -291,6 +294,19 @@ fn cost(points: &[BeamRecall], bits: CodeBits, target: f32) -> f32 {
     let least = reached.map(|point| point.distances * unit).min_by(f32::total_cmp);
     let most = points.iter().map(|point| point.recall).fold(0.0, f32::max);
     least.unwrap_or(1e9 * (2.0 - most))
+}
+
+/// The length of the longest row.
+fn longest(rows: &Rows<'_>) -> f32 {
+    let squares = |row: u32| -> f64 {
+        let values = rows.get(row).unwrap_or(&[]);
+        values
+            .iter()
+            .map(|&value| f64::from(value) * f64::from(value))
+            .sum()
+    };
+    let squares = (0..rows.len() as u32).into_par_iter().map(squares);
+    squares.reduce(|| 0.0, f64::max).sqrt() as f32
 }
 
 /// The mean of all rows, summed in their order.

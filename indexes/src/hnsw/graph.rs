@@ -21,6 +21,11 @@ pub(super) struct Graph<'a> {
     pub(super) next: &'a [u32],
 }
 
+/// After this many hops a filtered walk looks at how many of the nodes it followed were admissible.
+const SOUNDED: u32 = 64;
+/// A filter goes against the query when this many times fewer are than of all.
+const FEWER: usize = 2;
+
 /// What a walk took.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent {
@@ -96,6 +101,8 @@ impl<'a> Graph<'a> {
         top.reset(beam);
         frontier.clear();
         let query = query.as_slice();
+        let expected = SOUNDED as usize * filter.count() / space.len().max(1);
+        let mut admitted = 0;
         batch.ids.clear();
         batch.ids.extend(visited.insert(start).then_some(start));
         loop {
@@ -117,7 +124,9 @@ impl<'a> Graph<'a> {
             let Some(Reverse(nearest)) = open else {
                 return Ok(spent);
             };
-            if spent.distances > budget {
+            admitted += usize::from(self.equals(nearest.row.0).any(|row| filter.contains(row)));
+            let against = spent.hops == SOUNDED && admitted * FEWER < expected;
+            if spent.distances > budget || against {
                 return Err(spent);
             }
             spent.hops += 1;

@@ -35,8 +35,7 @@ impl HnswIndex {
             .iter()
             .map(|&count| count as usize * (2 + m))
             .sum();
-        let next = file
-            .has(tag::DUPLICATES)
+        let next = (description.duplicates > 0)
             .then(|| file.numbers(tag::DUPLICATES, rows))
             .transpose()?;
         Ok(Self {

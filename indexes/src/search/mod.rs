@@ -16,7 +16,7 @@ pub(crate) use batch::{nearest, scan_batch};
 pub use effort::Effort;
 pub(crate) use exact::{Batch, scan};
 pub(crate) use plan::choose_plan;
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Pool, Slack};
 pub use scratch::Scratch;
 pub(crate) use space::Space;
 pub(crate) use top::Top;

@@ -3,6 +3,37 @@
 /// Marks a candidate whose links were followed.
 const EXPANDED: u64 = 1;
 
+/// How much farther than the `k`-th nearest a candidate may be: a share of the `k`-th's own distance, so that a query far
+/// from everything looks farther around (adaptive beam search, arXiv 2505.15636).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Slack {
+    /// Share of the distance.
+    pub(crate) share: f32,
+    /// What is added to a distance to count from the best there can be.
+    pub(crate) origin: f32,
+    /// It is never less than this.
+    pub(crate) least: f32,
+}
+
+impl Default for Slack {
+    /// Nothing is too far.
+    fn default() -> Self {
+        Self {
+            share: 0.0,
+            origin: 0.0,
+            least: f32::INFINITY,
+        }
+    }
+}
+
+impl Slack {
+    /// The greatest distance that is not too far when the `k`-th is at `distance`.
+    #[inline]
+    fn bound(&self, distance: f32) -> f32 {
+        distance + (self.share * (distance + self.origin)).max(self.least)
+    }
+}
+
 /// The nearest nodes seen so far and which of them are still to be expanded: at most `capacity` of them, and none much
 /// farther than the `k`-th. For the beams in use, binary insertion into one sorted array beats a pair of heaps.
 #[derive(Debug, Default)]
@@ -11,7 +42,7 @@ pub(crate) struct Pool {
     entries: Vec<u64>,
     capacity: usize,
     k: usize,
-    slack: f32,
+    slack: Slack,
     /// Whatever is not nearer than this is of no use.
     bound: f32,
     /// No candidate before this one is unexpanded.
@@ -21,12 +52,12 @@ pub(crate) struct Pool {
 impl Pool {
     /// Empties the pool, which then keeps `capacity` candidates.
     pub(crate) fn reset(&mut self, capacity: usize) {
-        self.reset_within(capacity, 1, f32::INFINITY);
+        self.reset_within(capacity, 1, Slack::default());
     }
 
-    /// Empties the pool, which then keeps `capacity` candidates, and only those at most `slack` farther than the `k`-th
-    /// nearest: what lies beyond is not worth following (adaptive beam search, arXiv 2505.15636).
-    pub(crate) fn reset_within(&mut self, capacity: usize, k: usize, slack: f32) {
+    /// Empties the pool, which then keeps `capacity` candidates, and only those not too much farther than the `k`-th
+    /// nearest: what lies beyond is not worth following.
+    pub(crate) fn reset_within(&mut self, capacity: usize, k: usize, slack: Slack) {
         self.entries.clear();
         self.entries.reserve(capacity + 1);
         self.capacity = capacity.max(1);
@@ -59,7 +90,7 @@ impl Pool {
     #[inline]
     fn tighten(&mut self) {
         if let Some(&kth) = self.entries.get(self.k - 1) {
-            self.bound = distance_of(kth) + self.slack;
+            self.bound = self.slack.bound(distance_of(kth));
             let outside = |&entry: &u64| distance_of(entry) > self.bound;
             while self.entries.last().is_some_and(outside) {
                 self.entries.pop();
@@ -85,13 +116,9 @@ impl Pool {
         None
     }
 
-    /// The node that is expanded next if nothing nearer comes.
-    #[inline]
-    pub(crate) fn peek(&self) -> Option<u32> {
-        let rest = self.entries.get(self.cursor..)?;
-        rest.iter()
-            .find(|&&entry| entry & EXPANDED == 0)
-            .map(|&entry| node_of(entry))
+    /// Whether there may have been more candidates than it has room for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= self.capacity
     }
 
     /// Nodes and distances, nearest first.
@@ -137,9 +164,13 @@ mod tests {
             distances in proptest::collection::vec(-25_i8..25, 0..100),
             capacity in 1_usize..20,
             k in 1_usize..8,
-            slack in proptest::option::of(0_u8..30),
+            slack in proptest::option::of((0_u8..30, 0_u8..3)),
         ) {
-            let slack = slack.map_or(f32::INFINITY, f32::from);
+            let slack = slack.map_or_else(Slack::default, |(least, share)| Slack {
+                share: f32::from(share),
+                origin: 25.0,
+                least: f32::from(least),
+            });
             let mut pool = Pool::default();
             pool.reset_within(capacity, k, slack);
             for (node, &distance) in (0_u32..).zip(&distances) {
@@ -147,13 +178,12 @@ mod tests {
             }
             let mut expected: Vec<(i8, u32)> = distances.iter().copied().zip(0..).collect();
             expected.sort_unstable();
-            let bound = expected.get(k - 1).map_or(f32::INFINITY, |kth| f32::from(kth.0) + slack);
+            let bound = expected.get(k - 1).map_or(f32::INFINITY, |kth| slack.bound(f32::from(kth.0)));
             expected.truncate(capacity);
             let within = |entry: &&(i8, u32)| f32::from(entry.0) < bound;
             let kept: Vec<f32> = pool.iter().map(|(_, distance)| distance).filter(|&distance| distance < bound).collect();
             prop_assert_eq!(kept, expected.iter().filter(within).map(|entry| f32::from(entry.0)).collect::<Vec<_>>());
             prop_assert!(pool.iter().all(|(node, distance)| f32::from(distances[node as usize]) == distance && distance <= bound));
-            prop_assert_eq!(pool.peek(), pool.iter().map(|(node, _)| node).next());
             let all: Vec<u32> = pool.iter().map(|(node, _)| node).collect();
             let expanded: Vec<u32> = std::iter::from_fn(|| pool.expand_next()).collect();
             prop_assert_eq!(expanded, all);

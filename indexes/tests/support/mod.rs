@@ -1,6 +1,8 @@
 //! Seeded data that looks like embeddings, and the brute force to compare with.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod fixtures;
+
 use alike_indexes::{Index, Metric, RowId, RowSet};
 
 /// A small seeded generator (splitmix64).

@@ -30,7 +30,7 @@ use super::sweep::{self, How, Measured, Questions};
                   time is that of the f32 dot product over as many bytes, in cache; the set-up is a search that admits no row.\n\n\
                   Correlated filters admit the rows that lie farthest along a direction of the query side, \
                   anti-correlated ones those at its other end; recall is then against exact search over the admissible rows.\n\n\
-                  Examples:\n  alike bench ann --base base.npy --query query.npy --kinds flat,hnsw --filter-selectivity 10,1 --plot out.svg\n  \
+                  Examples:\n  alike bench ann --base base.npy --query query.npy --kinds flat,graph --filter-selectivity 10,1 --plot out.svg\n  \
                   alike bench ann --base sift_base.fvecs --query sift_query.fvecs --truth sift_groundtruth.ivecs --metric l2 --batch --json"
 )]
 pub(super) struct Args {
@@ -64,12 +64,12 @@ pub(super) struct Args {
     /// Build threads; all cores when not given.
     #[arg(long)]
     pub(super) build_threads: Option<NonZeroUsize>,
-    /// Graph links per node and upper layer (twice as many at level 0).
-    #[arg(long, default_value_t = 16)]
-    pub(super) m: usize,
-    /// Graph candidates kept while a node is inserted.
-    #[arg(long, default_value_t = 200)]
-    pub(super) ef_construction: usize,
+    /// Graph links per node and upper layer (twice as many at level 0); the default of the kind when not given.
+    #[arg(long)]
+    pub(super) m: Option<usize>,
+    /// Graph candidates kept while a node is inserted; the default of the kind when not given.
+    #[arg(long)]
+    pub(super) ef_construction: Option<usize>,
     /// Beams to sweep, separated by commas; those below k are left out.
     #[arg(long, value_delimiter = ',', default_values_t = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512])]
     beams: Vec<usize>,

@@ -65,11 +65,12 @@ impl Contender {
 
 /// Builds the file of one kind and shows how far it is.
 pub(super) fn build(args: &Args, kind: Kind, base: &Vectors, path: &Path) -> anyhow::Result<BuildReport> {
+    let defaults = BuildSettings::new(kind, args.metric);
     let settings = BuildSettings {
-        m: args.m,
-        ef_construction: args.ef_construction,
+        m: args.m.unwrap_or(defaults.m),
+        ef_construction: args.ef_construction.unwrap_or(defaults.ef_construction),
         threads: args.build_threads.map(NonZeroUsize::get),
-        ..BuildSettings::new(kind, args.metric)
+        ..defaults
     };
     let style = indicatif::ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} {per_sec} {eta} left")?;
     let bar = indicatif::ProgressBar::new(0).with_style(style);
