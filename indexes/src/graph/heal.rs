@@ -210,7 +210,7 @@ mod tests {
     fn codes(values: &[f32]) -> RowCodes {
         let kernels = Kernels::detect().unwrap();
         let rotation = Rotation::seeded(DIMENSION, 1);
-        let quantizer = Quantizer::new(Metric::L2, vec![0.0; DIMENSION], rotation, kernels);
+        let quantizer = Quantizer::new(Metric::L2, vec![0.0; DIMENSION], rotation, 400.0, kernels);
         RowCodes::of(
             &Rows::new(values, DIMENSION),
             DIMENSION,
