@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use crate::description::{BeamRecall, Description};
 use crate::error::IndexError;
-use crate::index::Kind;
+use crate::file::MappedFile;
+use crate::graph::{GraphIndex, Inherited, Older};
+use crate::index::{Kind, describe};
 use crate::metric::Metric;
 use crate::prepare::prepare_rows;
-use crate::vectors::VectorsView;
+use crate::vectors::{AlignedRows, VectorsView};
 use crate::{CodeBits, faiss, flat, graph, hnsw};
 
 /// How to build an index.
@@ -108,7 +110,7 @@ impl BuildSettings {
 pub enum Phase {
     /// Checking and normalizing the vectors.
     Prepare,
-    /// Inserting rows into the graph; counts rows.
+    /// Taking rows over from an older graph, then inserting the others; counts rows that are in the graph.
     Insert,
     /// Measuring recall on held-out rows; counts beams.
     Calibrate,
@@ -134,6 +136,13 @@ pub struct BuildReport {
     pub rows: usize,
     /// Rows whose vector an earlier row has too.
     pub duplicates: usize,
+    /// Vectors whose links were taken over from the previous index, all of whose neighbors are still there.
+    pub kept: usize,
+    /// Vectors whose links were taken over but for neighbors that went, whose own neighbors filled the gaps.
+    pub healed: usize,
+    /// Vectors that were searched for and linked: new ones, held-out ones, and those that lost more than half of their
+    /// links. After [`build`], all.
+    pub inserted: usize,
     /// Bytes of the file.
     pub bytes: u64,
     /// Wall-clock time.
@@ -162,17 +171,89 @@ pub fn build(
 ) -> Result<BuildReport, IndexError> {
     settings.check()?;
     settings.check_factory(Some(vectors.dimension()))?;
+    in_pool(settings, path, || {
+        build_here(vectors, None, settings, progress, path)
+    })
+}
+
+/// As [`build`], for kind graph, reusing the graph in the index file at `previous`: rows whose vector it has keep their
+/// links, lists that lost neighbors are healed, and only new rows are searched for. Which rows stayed is found by their
+/// vectors, so they may come in any order; stored vectors ([`Index::vector`](crate::Index::vector)) are as good as those
+/// they were made from (but normalizing twice, under metric cosine in few dimensions, may change a last bit: that row
+/// counts as new). The file may have been built with other settings (a list keeps its length up to the new `m`),
+/// and `path` may be `previous`.
+///
+/// # Errors
+/// As [`build`]; [`IndexError::Setting`] for another kind than graph; [`IndexError::Previous`] when the previous index is
+/// of another kind, metric or dimension; as [`open`](crate::open) when it cannot be read, and [`IndexError::Damaged`]
+/// when its links are not those that were written.
+pub fn rebuild(
+    vectors: VectorsView<'_>,
+    previous: &Path,
+    settings: &BuildSettings,
+    progress: &(dyn Fn(Progress) + Sync),
+    path: &Path,
+) -> Result<BuildReport, IndexError> {
+    settings.check()?;
+    if settings.kind != Kind::Graph {
+        return Err(IndexError::Setting {
+            name: "kind",
+            found: settings.kind.to_string(),
+            expected: "graph, the kind that is built on a previous index".to_owned(),
+        });
+    }
+    let previous = open_previous(previous, vectors.dimension(), settings)?;
+    in_pool(settings, path, || {
+        build_here(vectors, Some(&previous), settings, progress, path)
+    })
+}
+
+/// Opens the index to build on, if the new one can be built on it.
+fn open_previous(path: &Path, dimension: usize, settings: &BuildSettings) -> Result<GraphIndex, IndexError> {
+    let file = MappedFile::open(path)?;
+    let description = describe(&file)?;
+    let fields = [
+        ("kind", description.kind.to_string(), settings.kind.to_string()),
+        (
+            "metric",
+            description.metric.to_string(),
+            settings.metric.to_string(),
+        ),
+        (
+            "dimension",
+            description.dimension.to_string(),
+            dimension.to_string(),
+        ),
+    ];
+    match fields.into_iter().find(|(_, found, expected)| found != expected) {
+        Some((field, found, expected)) => Err(IndexError::Previous {
+            path: path.to_owned(),
+            field,
+            found,
+            expected,
+        }),
+        None => GraphIndex::from_file(file),
+    }
+}
+
+/// Runs `work` on as many threads as the settings say.
+fn in_pool<T: Send>(
+    settings: &BuildSettings,
+    path: &Path,
+    work: impl FnOnce() -> Result<T, IndexError> + Send,
+) -> Result<T, IndexError> {
     let threads = settings.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool
         .map_err(std::io::Error::other)
         .map_err(IndexError::io(path, "start threads to build"))?;
-    pool.install(|| build_here(vectors, settings, progress, path))
+    pool.install(work)
 }
 
-/// As [`build`], on the current pool.
+/// As [`build`] or [`rebuild`], on the current pool.
 fn build_here(
     vectors: VectorsView<'_>,
+    previous: Option<&GraphIndex>,
     settings: &BuildSettings,
     progress: &(dyn Fn(Progress) + Sync),
     path: &Path,
@@ -191,20 +272,20 @@ fn build_here(
         total,
     });
     let mut description = blank(vectors, settings);
-    let bytes = match settings.kind {
-        Kind::Flat => flat::write(path, &description, rows.as_rows().values())?,
-        Kind::Hnsw => hnsw::write(path, &mut description, &rows, settings, progress)?,
-        Kind::Graph => graph::write(path, &mut description, &rows, None, settings, progress)?,
-        Kind::Faiss => faiss::write(path, &mut description, &rows, settings, progress)?,
-    };
+    let (bytes, inherited) = write(path, &mut description, &rows, previous, settings, progress)?;
     let recall = if settings.kind == Kind::Flat {
         Some(1.0)
     } else {
         description.recall()
     };
+    let duplicates = description.duplicates as usize;
+    let Inherited { kept, healed } = inherited;
     Ok(BuildReport {
         rows: description.rows,
-        duplicates: description.duplicates as usize,
+        duplicates,
+        kept,
+        healed,
+        inserted: description.rows - duplicates - kept - healed,
         bytes,
         seconds: started.elapsed().as_secs_f64(),
         held_out: description.held_out as usize,
@@ -212,6 +293,29 @@ fn build_here(
         beam: description.beam as usize,
         recall,
     })
+}
+
+/// Writes the file; gives its length in bytes and what was taken over from the previous index.
+fn write(
+    path: &Path,
+    description: &mut Description,
+    rows: &AlignedRows,
+    previous: Option<&GraphIndex>,
+    settings: &BuildSettings,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(u64, Inherited), IndexError> {
+    let bytes = match settings.kind {
+        Kind::Flat => flat::write(path, description, rows.as_rows().values())?,
+        Kind::Hnsw => hnsw::write(path, description, rows, settings, progress)?,
+        Kind::Graph => {
+            let older = previous
+                .map(|index| Older::of(index, &rows.as_rows()))
+                .transpose()?;
+            return graph::write(path, description, rows, older, settings, progress);
+        }
+        Kind::Faiss => faiss::write(path, description, rows, settings, progress)?,
+    };
+    Ok((bytes, Inherited::default()))
 }
 
 /// What is known before anything is built.

@@ -123,6 +123,21 @@ pub enum IndexError {
         /// The setting or the file.
         place: String,
     },
+    /// The index to build on is of another sort than the one to build.
+    #[error(
+        "{}: found {field} {found}, expected {expected}; name an index of that {field} to build on, or build from nothing",
+        path.display()
+    )]
+    Previous {
+        /// The file to build on.
+        path: PathBuf,
+        /// What differs: kind, metric or dimension.
+        field: &'static str,
+        /// What the file has.
+        found: String,
+        /// What the new index is to have.
+        expected: String,
+    },
     /// The operating system refused.
     #[error("{}: could not {action}: {source}", path.display())]
     Io {

@@ -1,7 +1,8 @@
 //! Vectors in, `(row, score)` out: exact and approximate nearest neighbor search in memory-mapped files.
 //!
-//! [`build()`] writes one immutable index file, [`open()`] maps it, [`Index::search`] answers from the map. The crate
-//! is synchronous and knows nothing about texts, items, HTTP or snapshots; a row is a number ([`RowId`]).
+//! [`build()`] writes one immutable index file ([`rebuild()`] out of an older one), [`open()`] maps it,
+//! [`Index::search`] answers from the map. The crate is synchronous and knows nothing about texts, items, HTTP or
+//! snapshots; a row is a number ([`RowId`]).
 //!
 //! ```
 //! use alike_indexes::{BuildSettings, Kind, Metric, Request, Scratch, VectorsView};
@@ -50,7 +51,7 @@ mod row_set;
 mod search;
 pub mod vectors;
 
-pub use build::{BuildReport, BuildSettings, Phase, Progress, build};
+pub use build::{BuildReport, BuildSettings, Phase, Progress, build, rebuild};
 pub use description::{BeamRecall, Description};
 pub use error::{IndexError, Place};
 pub use graph::CodeBits;

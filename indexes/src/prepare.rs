@@ -141,7 +141,8 @@ fn chain(rows: &Rows<'_>, same_hash: &[(u64, u32)], next: &mut [u32], follower: 
     }
 }
 
-fn hash(row: &[f32]) -> u64 {
+/// Equal rows have equal hashes.
+pub(crate) fn hash(row: &[f32]) -> u64 {
     let mut hasher = DefaultHasher::new();
     row.iter().for_each(|value| hasher.write_u32(value.to_bits()));
     hasher.finish()

@@ -37,6 +37,8 @@ pub(super) struct Growth<'a> {
     links: Vec<u32>,
     /// Rows that are in the graph.
     pub(super) nodes: Vec<u32>,
+    /// How many of them came with their links.
+    adopted: usize,
 }
 
 /// Memory of one thread.
@@ -56,23 +58,23 @@ impl<'a> Growth<'a> {
             width,
             links: vec![NO_ROW; codes.len() * width],
             nodes: Vec::new(),
+            adopted: 0,
         }
     }
 
-    /// Puts rows that already know their links into the graph.
-    pub(super) fn adopt(&mut self, rows: &[u32], list_of: impl Fn(u32) -> Vec<u32> + Sync) {
-        let lists: Vec<Vec<u32>> = rows.par_iter().map(|&row| list_of(row)).collect();
-        for (&row, list) in rows.iter().zip(&lists) {
-            self.set(row, list);
-        }
-        self.nodes.extend_from_slice(rows);
+    /// Puts a row whose links are set into the graph.
+    pub(super) fn adopt(&mut self, row: u32) {
+        self.nodes.push(row);
+        self.adopted += 1;
     }
 
-    /// Inserts rows that are not in the graph yet, in this order; calls `done` with the number of rows so far.
+    /// Inserts rows that are not in the graph yet, in this order; calls `done` with the number of rows so far. Links that
+    /// are set for them are candidates. Adopted rows don't make batches longer: the new ones may lie where no adopted
+    /// ones are, and must find each other.
     pub(super) fn insert(&mut self, rows: &[u32], done: impl Fn(usize)) {
         let mut rest = rows;
         while !rest.is_empty() {
-            let len = (self.nodes.len() / BATCH_SHARE)
+            let len = ((self.nodes.len() - self.adopted) / BATCH_SHARE)
                 .clamp(1, MOST_IN_BATCH)
                 .min(rest.len());
             let (batch, later) = rest.split_at(len);
@@ -103,13 +105,14 @@ impl<'a> Growth<'a> {
         let limits = Limits::of_beam(beam);
         self.graph(entries).walk(&limits, &mut work.walk);
         work.found.clear();
+        work.found.extend_from_slice(self.list(row));
         work.found.extend(work.walk.pool.iter().map(|(node, _)| node));
         work.prune.prune(self.codes, row, &work.found, degree, ALPHA);
         work.prune.chosen.clone()
     }
 
     /// Links every target of the new lists back to the rows they belong to.
-    fn link_back(&mut self, batch: &[u32], lists: &[Vec<u32>]) {
+    pub(super) fn link_back(&mut self, batch: &[u32], lists: &[Vec<u32>]) {
         let mut pairs: Vec<(u32, u32)> = batch
             .iter()
             .zip(lists)
@@ -149,7 +152,8 @@ impl<'a> Growth<'a> {
         &list[..used]
     }
 
-    fn set(&mut self, row: u32, list: &[u32]) {
+    /// Replaces the links of a row.
+    pub(super) fn set(&mut self, row: u32, list: &[u32]) {
         let start = row as usize * self.width;
         let slots = &mut self.links[start..start + self.width];
         slots.fill(NO_ROW);

@@ -29,7 +29,7 @@ mod tests;
 mod walk;
 mod write;
 
-pub(crate) use heal::Older;
+pub(crate) use heal::{Inherited, Older};
 pub(crate) use mapped::GraphIndex;
 pub use quantizer::CodeBits;
 pub(crate) use walk::WalkScratch;

@@ -8,7 +8,7 @@ use super::calibrate::{K, Pairs, Trial, code_error};
 use super::codes::RowCodes;
 use super::entries::{Entries, choose};
 use super::grow::{GrowSettings, Growth};
-use super::heal::Older;
+use super::heal::{Inherited, Older};
 use super::quantizer::{CodeBits, Quantizer};
 use super::rotation::Rotation;
 use super::walk::{Graph, Limits, WalkScratch};
@@ -48,20 +48,22 @@ struct Making<'a> {
 
 /// What goes into the file besides rows and description.
 struct Made {
+    inherited: Inherited,
     links: Vec<u32>,
     entries: Vec<u32>,
     bits: CodeBits,
 }
 
-/// Writes a graph index of prepared rows; completes `description` and gives the file's length in bytes.
+/// Writes a graph index of prepared rows, on what is left of an older graph if there is one; completes `description`
+/// and gives the file's length in bytes and what was taken over.
 pub(crate) fn write(
     path: &Path,
     description: &mut Description,
     rows: &AlignedRows,
-    older: Option<&Older<'_>>,
+    older: Option<Older<'_>>,
     settings: &BuildSettings,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<u64, IndexError> {
+) -> Result<(u64, Inherited), IndexError> {
     let groups = Groups::find(&rows.as_rows());
     let making = Making::start(description, rows, settings, progress)?;
     description.m = settings.m as u32;
@@ -74,7 +76,8 @@ pub(crate) fn write(
     description.entries = made.entries.len() as u32;
     let setting = description.setting_for(description.recall_target);
     description.beam = setting.map_or(DEFAULT_BEAM, |setting| setting.beam);
-    making.publish(path, description, &made, &groups)
+    let bytes = making.publish(path, description, &made, &groups)?;
+    Ok((bytes, made.inherited))
 }
 
 impl<'a> Making<'a> {
@@ -104,8 +107,10 @@ impl<'a> Making<'a> {
         })
     }
 
-    /// Builds the graph over `nodes`, and measures it before the held-out ones go in.
-    fn link(&self, description: &mut Description, nodes: &[u32], older: Option<&Older<'_>>) -> Made {
+    /// Builds the graph over `nodes`, and measures it before the held-out ones go in. Those are a sample of all nodes,
+    /// also of what an older graph had: there they count as deleted until they are inserted again, so that no link leads
+    /// to them while they are measured with.
+    fn link(&self, description: &mut Description, nodes: &[u32], older: Option<Older<'_>>) -> Made {
         let settings = self.settings;
         let mut order = nodes.to_vec();
         SplitMix(settings.seed).shuffle(&mut order);
@@ -117,16 +122,15 @@ impl<'a> Making<'a> {
                 beam: settings.ef_construction,
             },
         );
-        let new: Vec<u32> = match older {
-            Some(older) => {
-                let (stayed, new): (Vec<u32>, Vec<u32>) = kept.iter().partition(|&&row| older.has(row));
-                older.hand_over(&mut growth, &stayed);
-                new
-            }
-            None => kept.to_vec(),
-        };
         let total = order.len() as u64;
         let inserted = |done: usize| self.report(Phase::Insert, done as u64, total);
+        let (inherited, new) = match older {
+            Some(mut older) => {
+                older.leave_out(held_out);
+                older.hand_over(&mut growth, kept, inserted)
+            }
+            None => (Inherited::default(), kept.to_vec()),
+        };
         growth.insert(&new, inserted);
         let mut bits = settings.codes.unwrap_or(CodeBits::Four);
         if !held_out.is_empty() {
@@ -142,7 +146,12 @@ impl<'a> Making<'a> {
         };
         description.code_error = error_of(Pairs::Linked);
         description.far_error = error_of(Pairs::Any);
-        Made { links, entries, bits }
+        Made {
+            inherited,
+            links,
+            entries,
+            bits,
+        }
     }
 
     /// Finished lists from which every node is reached, and where walks start.
