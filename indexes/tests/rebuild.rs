@@ -332,16 +332,17 @@ fn rows_left_alone_are_linked_anew() {
     let index = alike_indexes::open(&folder.file("new")).unwrap();
     let mut scratch = Scratch::new();
     let filter: RowSet = (0..index.len()).map(|row| row % 10 < 2).collect();
-    for (filter, plan) in [(Some(&filter), Plan::Scan), (None, Plan::Graph)] {
+    for filter in [Some(&filter), None] {
         let request = Request {
             k: 1,
-            effort: Effort::Beam(200),
+            effort: Effort::Beam(40),
             filter,
         };
         for row in [0, 1] {
             let query = &values[row as usize * DIMENSION..][..DIMENSION];
             let report = index.search(query, &request, &mut scratch).unwrap();
-            assert_eq!((report.plan, rows(&scratch)), (plan, vec![row]));
+            assert_eq!(rows(&scratch), [row]);
+            assert!(filter.is_some() || report.plan == Plan::Graph, "{report:?}");
         }
     }
 }
