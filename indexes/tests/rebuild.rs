@@ -335,7 +335,7 @@ fn rows_left_alone_are_linked_anew() {
     for filter in [Some(&filter), None] {
         let request = Request {
             k: 1,
-            effort: Effort::Beam(200),
+            effort: Effort::Beam(40),
             filter,
         };
         for row in [0, 1] {
