@@ -366,7 +366,7 @@ fn settings_out_of_all_proportion_take_no_more_room_than_rows() {
     for copy in Copy::graphs() {
         let set = |place: usize, word: u32| match place {
             17.. if place % 4 == 1 => u32::MAX,
-            17.. if place % 4 == 0 => 1e-6_f32.to_bits(),
+            17.. if place.is_multiple_of(4) => 1e-6_f32.to_bits(),
             _ => word,
         };
         copy.with_words(1, set).unwrap();
