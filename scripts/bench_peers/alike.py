@@ -9,6 +9,10 @@ from .figures import Point, geometric_mean
 NEEDED = {"kind": str, "setting": str, "recall": (int, float), "qps": (int, float)}
 
 
+# Recalls to ask for: as fine a grid as the peers get. What is found may be more than what is asked for, never by design less.
+RECALLS = [f"{recall / 1000:g}" for recall in (*range(860, 980, 5), *range(980, 998))]
+
+
 class Failed(Exception):
     """The program did not give its figures; the text says why."""
 
@@ -30,6 +34,7 @@ def command(program, known, files, args, beams):
         ("--build-threads", str(args.threads_build)),
         ("--repeat", str(args.passes)),
         ("--beams", ",".join(map(str, beams))),
+        ("--recalls", ",".join(RECALLS)),
     ):
         if f"{flag} " in known:
             line += [flag, value]
