@@ -1,5 +1,9 @@
 //! Vectors as they come in ([`VectorsView`]) and as they are kept for the kernels (`AlignedRows`).
 
+use std::ops::{Deref, DerefMut};
+
+use memmap2::MmapMut;
+
 use crate::error::IndexError;
 use crate::kernel::Rows;
 
@@ -142,6 +146,59 @@ impl AlignedRows {
     }
 }
 
+/// Bytes in memory, in huge pages where they are many and the system has such pages: at random places of many small
+/// pages, finding the page takes as long as reading it.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Few(Vec<u8>),
+    Many(MmapMut),
+}
+
+/// From here on, bytes are mapped: a few huge pages of 2 MiB.
+const MANY: usize = 8 << 20;
+
+impl Bytes {
+    /// This many zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        let mapped = (len >= MANY).then(|| MmapMut::map_anon(len)).and_then(Result::ok);
+        match mapped {
+            Some(mapped) => {
+                // A hint that may be refused.
+                #[cfg(target_os = "linux")]
+                let _ = mapped.advise(memmap2::Advice::HugePage);
+                Self::Many(mapped)
+            }
+            None => Self::Few(vec![0; len]),
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Few(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Bytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Few(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +229,17 @@ mod tests {
             assert_eq!(rows.as_mut_slice().as_ptr().addr() % 64, 0);
             assert_eq!(rows.as_rows().len(), len);
             assert!(rows.stride() >= dimension && rows.stride().is_multiple_of(16));
+        }
+    }
+
+    #[test]
+    fn many_bytes_are_bytes_too() {
+        for len in [0, 5, MANY - 1, MANY, MANY + 5] {
+            let mut bytes = Bytes::zeros(len);
+            assert_eq!((bytes.len(), matches!(bytes, Bytes::Many(_))), (len, len >= MANY));
+            assert!(bytes.iter().all(|byte| *byte == 0));
+            bytes.fill(7);
+            assert!(bytes.iter().all(|byte| *byte == 7));
         }
     }
 }

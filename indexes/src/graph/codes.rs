@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::quantizer::{CodeBits, CodedQuery, Quantizer, pack, quantize};
 use crate::kernel::{CodeRows, Kernels, Rows};
 use crate::metric::Metric;
+use crate::vectors::Bytes;
 
 /// Codes of one width as a walk reads them, from a file or from memory.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,7 @@ impl Codes<'_> {
 #[derive(Debug, Default)]
 pub(super) struct CodeTable {
     stride: usize,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     pub(super) scales: Vec<f32>,
 }
 
@@ -88,7 +89,7 @@ impl CodeTable {
         let stride = bits.row_bytes(dimension);
         Self {
             stride,
-            bytes: vec![0; rows * stride],
+            bytes: Bytes::zeros(rows * stride),
             scales: vec![0.0; rows],
         }
     }
@@ -102,7 +103,7 @@ impl CodeTable {
         let row = |&id: &u32| codes.rows.get(id).unwrap_or(&[]);
         Self {
             stride: codes.rows.stride(),
-            bytes: ids.iter().flat_map(row).copied().collect(),
+            bytes: Bytes::Few(ids.iter().flat_map(row).copied().collect()),
             scales: ids
                 .iter()
                 .filter_map(|&id| codes.scales.get(id as usize))

@@ -272,7 +272,7 @@ impl<'a> Making<'a> {
             writer.section(tag::LENGTHS, lengths)?;
         }
         writer.section(tag::LINKS, &made.links)?;
-        writer.section(tag::CODES, &table.bytes)?;
+        writer.section::<u8>(tag::CODES, &table.bytes)?;
         writer.section(tag::VECTORS, self.rows.values())?;
         let bytes = writer.publish()?;
         self.report(Phase::Write, 1, 1);
