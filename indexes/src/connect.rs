@@ -72,6 +72,12 @@ impl Lists<'_> {
     }
 }
 
+/// The links of a list, without what fills it up.
+pub(crate) fn used(list: &[u32]) -> &[u32] {
+    let used = list.iter().position(|&link| link == NO_ROW).unwrap_or(list.len());
+    &list[..used]
+}
+
 /// The spanning forest: per row the node that reaches it.
 struct Forest {
     parents: Vec<u32>,

@@ -14,6 +14,14 @@ fn longest() -> f64 {
     f64::from(f32::MAX).sqrt() / 4.0
 }
 
+/// The squared length of a vector.
+pub(crate) fn squares(vector: &[f32]) -> f64 {
+    vector
+        .iter()
+        .map(|&value| f64::from(value) * f64::from(value))
+        .sum()
+}
+
 /// Writes a vector as it is compared: normalized under cosine, otherwise as given; zeros behind it. Negative zeros
 /// become positive, so that equal vectors have equal bytes.
 pub(crate) fn prepare(
@@ -22,10 +30,7 @@ pub(crate) fn prepare(
     metric: Metric,
     out: &mut [f32],
 ) -> Result<(), IndexError> {
-    let squares: f64 = vector
-        .iter()
-        .map(|&value| f64::from(value) * f64::from(value))
-        .sum();
+    let squares = squares(vector);
     if !squares.is_finite() {
         let position = vector.iter().position(|value| !value.is_finite()).unwrap_or(0);
         let found = vector.get(position).copied().unwrap_or(f32::NAN);

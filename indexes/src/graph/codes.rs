@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::quantizer::{CodeBits, CodedQuery, Quantizer, pack, quantize};
 use crate::kernel::{CodeRows, Kernels, Rows};
 use crate::metric::Metric;
+use crate::prepare::squares;
 use crate::vectors::Bytes;
 
 /// Codes of one width as a walk reads them, from a file or from memory.
@@ -46,12 +47,6 @@ impl Codes<'_> {
             CodeBits::Four => self.kernels.dot_u4_rows(&query.values, &self.rows, ids, dots),
             CodeBits::Eight => self.kernels.dot_u8_rows(&query.values, &self.rows, ids, dots),
         }
-        self.scale(query, ids, scores);
-    }
-
-    /// From sums over codes to distances.
-    #[inline]
-    fn scale(&self, query: &CodedQuery, ids: &[u32], scores: &mut Scores) {
         let Scores { dots, distances } = scores;
         let middle = self.bits.middle() * query.sum as f32;
         let unit = if self.squared {
@@ -120,7 +115,7 @@ pub(super) struct RowCodes {
     pub(super) eight: CodeTable,
     /// Per row the sum of its 8-bit codes.
     sums: Vec<i32>,
-    /// Squared length of the centered row; under metric dot with what lifts all rows to one length.
+    /// Squared length of the centered row.
     pub(super) lengths: Vec<f32>,
     /// Metric dot: the coordinate that lifts each row to the length of the longest (maximum inner product search as
     /// nearest neighbor search, Bachrach et al., `RecSys` 2014). Otherwise empty.
@@ -258,13 +253,7 @@ impl RowCodes {
 
 /// What each row lacks to the length of the longest one, as a coordinate at right angles to all others.
 fn lifts(rows: &Rows<'_>) -> Vec<f32> {
-    let squares = |row: u32| -> f64 {
-        let values = rows.get(row).unwrap_or(&[]);
-        values
-            .iter()
-            .map(|&value| f64::from(value) * f64::from(value))
-            .sum()
-    };
+    let squares = |row: u32| squares(rows.get(row).unwrap_or(&[]));
     let all: Vec<f64> = (0..rows.len() as u32).into_par_iter().map(squares).collect();
     let longest = all.iter().copied().fold(0.0, f64::max);
     all.iter()

@@ -10,6 +10,7 @@ use super::codes::RowCodes;
 use super::entries::{Entries, spaced};
 use super::prune::PruneScratch;
 use super::walk::{Graph, Limits, WalkScratch};
+use crate::connect::used;
 use crate::prepare::NO_ROW;
 
 /// How a graph is built.
@@ -147,9 +148,7 @@ impl<'a> Growth<'a> {
     /// The links of a row so far.
     pub(super) fn list(&self, row: u32) -> &[u32] {
         let start = row as usize * self.width;
-        let list = &self.links[start..start + self.width];
-        let used = list.iter().position(|&link| link == NO_ROW).unwrap_or(self.width);
-        &list[..used]
+        used(&self.links[start..start + self.width])
     }
 
     /// Replaces the links of a row.

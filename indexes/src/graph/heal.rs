@@ -1,5 +1,6 @@
 //! Taking over an older graph: rows that stayed keep their links; where a neighbor went, its own neighbors fill the gap
-//! (as `FreshDiskANN` consolidates deletes, arXiv 2105.09613), and new links go both ways; a row that lost most of its links is inserted again.
+//! (as `FreshDiskANN` consolidates deletes, arXiv 2105.09613), and new links go both ways; a row that lost most of its
+//! links is inserted again.
 
 use rayon::prelude::*;
 
@@ -7,6 +8,7 @@ use super::codes::RowCodes;
 use super::grow::{ALPHA, Growth};
 use super::mapped::GraphIndex;
 use super::prune::PruneScratch;
+use crate::connect::used;
 use crate::error::IndexError;
 use crate::file::tag;
 use crate::kernel::Rows;
@@ -88,9 +90,7 @@ impl<'a> Older<'a> {
 
     fn list(&self, old: u32) -> &[u32] {
         let start = old as usize * self.width;
-        let list = self.links.get(start..start + self.width).unwrap_or(&[]);
-        let used = list.iter().position(|&link| link == NO_ROW).unwrap_or(list.len());
-        &list[..used]
+        used(self.links.get(start..start + self.width).unwrap_or(&[]))
     }
 
     /// The new row of an old one.

@@ -1,5 +1,6 @@
 //! The opened file.
 
+use super::calibrate::K;
 use super::codes::Codes;
 use super::entries::Entries;
 use super::inspect::check_small;
@@ -14,9 +15,9 @@ use crate::flat::StoredVectors;
 use crate::index::{Index, describe, search_each};
 use crate::kernel::{Kernels, Rows};
 use crate::metric::Metric;
-use crate::row::{Neighbor, RowId};
+use crate::row::RowId;
 use crate::row_set::RowSet;
-use crate::search::{Answer, Plan, Report, Request, Scratch, Space, scan_batch};
+use crate::search::{Answer, Plan, Report, Request, Scratch, Space, expand, scan_batch};
 use crate::vectors::VectorsView;
 
 /// A mapped graph index.
@@ -140,15 +141,9 @@ impl GraphIndex {
             distances,
         }) = self.description.effect_of(request.effort)
         else {
-            let limits = Limits {
-                beam: 0,
-                k,
-                slack: 0.0,
-                error: 0.0,
-            };
             return Course {
                 plan: Plan::Exact,
-                limits,
+                limits: Limits::of_beam(0),
             };
         };
         let filtered = request.filter.is_some_and(|filter| filter.count() < rows);
@@ -161,7 +156,7 @@ impl GraphIndex {
             // What there is no row for needs no room, whatever a file says.
             beam: beam.max(2 * k).min(rows.max(1)),
             // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
-            k: k.max(super::calibrate::K),
+            k: k.max(K),
             slack,
             error,
         };
@@ -172,7 +167,7 @@ impl GraphIndex {
         } else {
             20.0 * beam as f64
         };
-        let walk = distances * k.max(10) as f64 / 10.0;
+        let walk = distances * limits.k as f64 / K as f64;
         let walk = if filtered { FILTERED_COST * walk } else { walk };
         let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
         let plan = match () {
@@ -198,23 +193,13 @@ impl GraphIndex {
         let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
         top.drain_into(neighbors);
         if self.followers.is_some() {
-            self.expand(k, filter, neighbors);
+            let rows_of = |row| {
+                let rows = std::iter::once(row).chain(self.followers_of(row));
+                rows.filter(|&row| filter.is_none_or(|filter| filter.contains(row)))
+            };
+            expand(neighbors, k, rows_of);
         }
         compared
-    }
-
-    /// Replaces each node by the admissible rows with its vector, at most `k` in all.
-    fn expand(&self, k: usize, filter: Option<&RowSet>, neighbors: &mut Vec<Neighbor>) {
-        let nodes = neighbors.len();
-        for place in 0..nodes {
-            let Neighbor { row, score } = neighbors[place];
-            let missing = k.saturating_sub(neighbors.len() - nodes);
-            let rows = std::iter::once(row).chain(self.followers_of(row));
-            let admissible = rows.filter(|&row| filter.is_none_or(|filter| filter.contains(row)));
-            neighbors.extend(admissible.take(missing).map(|row| Neighbor { row, score }));
-        }
-        neighbors.drain(..nodes);
-        neighbors.sort_unstable();
     }
 
     /// Pairs of node and follower.

@@ -132,7 +132,7 @@ impl<'a> Graph<'a> {
             let WalkScratch { visited, fresh, .. } = scratch;
             fresh.clear();
             visited.insert_all(self.list(node), fresh);
-            spent.distances += self.score_fresh(scratch);
+            spent.distances += self.score_fresh(scratch, |taken| prefetch(self.list(taken)));
         }
         spent.lists = u64::from(spent.hops);
         spent
@@ -172,7 +172,7 @@ impl<'a> Graph<'a> {
         while let Some(node) = scratch.pool.expand_next() {
             spent.hops += 1;
             spent.lists += self.gather_admissible(node, filter, scratch);
-            spent.distances += self.score_fresh(scratch);
+            spent.distances += self.score_fresh(scratch, |taken| prefetch(self.list(taken)));
             if spent.distances > budget {
                 return Err(spent);
             }
@@ -248,9 +248,10 @@ impl<'a> Graph<'a> {
         lists
     }
 
-    /// Scores the fresh nodes and offers them to the pool; gives how many there were.
+    /// Scores the fresh nodes and offers them to the pool; gives how many there were. A walk asks for the links of those
+    /// that were `taken` in: nearly all of them are expanded sooner or later.
     #[inline]
-    fn score_fresh(&self, scratch: &mut WalkScratch) -> u64 {
+    fn score_fresh(&self, scratch: &mut WalkScratch, taken: impl Fn(u32)) -> u64 {
         let WalkScratch {
             query,
             scores,
@@ -260,9 +261,8 @@ impl<'a> Graph<'a> {
         } = scratch;
         self.codes.score(query, fresh, scores);
         for (&node, &distance) in fresh.iter().zip(&scores.distances) {
-            // Nearly all that the pool takes in are expanded sooner or later.
             if pool.insert(node, distance) {
-                prefetch(self.list(node));
+                taken(node);
             }
         }
         fresh.len() as u64
@@ -282,18 +282,7 @@ impl<'a> Graph<'a> {
         while rows.peek().is_some() {
             scratch.fresh.clear();
             scratch.fresh.extend(rows.by_ref().take(SCANNED));
-            let WalkScratch {
-                query,
-                scores,
-                pool,
-                fresh,
-                ..
-            } = &mut *scratch;
-            self.codes.score(query, fresh, scores);
-            for (&node, &distance) in fresh.iter().zip(&scores.distances) {
-                pool.insert(node, distance);
-            }
-            spent.distances += fresh.len() as u64;
+            spent.distances += self.score_fresh(scratch, |_| ());
         }
         spent
     }

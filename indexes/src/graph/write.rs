@@ -19,7 +19,7 @@ use crate::error::IndexError;
 use crate::file::{FileWriter, tag};
 use crate::kernel::{Kernels, Rows};
 use crate::metric::Metric;
-use crate::prepare::Groups;
+use crate::prepare::{Groups, squares};
 use crate::random::SplitMix;
 use crate::recall;
 use crate::row::RowId;
@@ -298,13 +298,7 @@ fn cost(points: &[BeamRecall], bits: CodeBits, target: f32) -> f32 {
 
 /// The length of the longest row.
 fn longest(rows: &Rows<'_>) -> f32 {
-    let squares = |row: u32| -> f64 {
-        let values = rows.get(row).unwrap_or(&[]);
-        values
-            .iter()
-            .map(|&value| f64::from(value) * f64::from(value))
-            .sum()
-    };
+    let squares = |row: u32| squares(rows.get(row).unwrap_or(&[]));
     let squares = (0..rows.len() as u32).into_par_iter().map(squares);
     squares.reduce(|| 0.0, f64::max).sqrt() as f32
 }

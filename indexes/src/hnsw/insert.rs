@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use crate::build::BuildSettings;
 use crate::kernel::{Kernels, Rows};
 use crate::metric::Metric;
+use crate::prepare::squares;
 
 /// Rows inserted between two progress reports.
 const BATCH: usize = 2_048;
@@ -86,11 +87,4 @@ impl<'a> GraphBuilder<'a> {
             }
         }
     }
-}
-
-fn squares(values: &[f32]) -> f64 {
-    values
-        .iter()
-        .map(|&value| f64::from(value) * f64::from(value))
-        .sum()
 }

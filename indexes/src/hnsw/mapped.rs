@@ -10,7 +10,7 @@ use crate::kernel::Kernels;
 use crate::prepare::NO_ROW;
 use crate::row::{Neighbor, RowId};
 use crate::row_set::RowSet;
-use crate::search::{Answer, Plan, Report, Request, Scratch, Space, choose_plan, scan_batch};
+use crate::search::{Answer, Plan, Report, Request, Scratch, Space, choose_plan, expand, scan_batch};
 use crate::vectors::VectorsView;
 
 /// A mapped graph index.
@@ -112,15 +112,9 @@ impl HnswIndex {
     /// Replaces each node by the admitted rows with its vector, at most `k` in all.
     fn expand_groups(&self, graph: &Graph<'_>, k: usize, filter: &RowSet, neighbors: &mut Vec<Neighbor>) {
         if self.next.is_some() {
-            let nodes = neighbors.len();
-            for position in 0..nodes {
-                let Neighbor { row, score } = neighbors[position];
-                let found = neighbors.len() - nodes;
-                let equal = graph.equals(row.0).filter(|&row| filter.contains(row));
-                neighbors.extend(equal.take(k - found.min(k)).map(|row| Neighbor { row, score }));
-            }
-            neighbors.drain(..nodes);
-            neighbors.sort_unstable();
+            expand(neighbors, k, |node| {
+                graph.equals(node.0).filter(|&row| filter.contains(row))
+            });
         }
         neighbors.truncate(k);
     }

@@ -49,7 +49,7 @@ use crate::error::IndexError;
 type Pair = unsafe fn(&[f32], &[f32]) -> f32;
 type Batch = unsafe fn(&[f32], &Rows<'_>, &[u32], &mut [f32]);
 type CodePair = unsafe fn(&[i8], &[u8]) -> i32;
-type CodeBatch = unsafe fn(&[i8], &CodeRows<'_>, &[u32], &[u32], &mut [i32]);
+type CodeBatch = unsafe fn(&[i8], &CodeRows<'_>, &[u32], &mut [i32]);
 
 /// The distance functions of one instruction set that this processor has.
 #[derive(Debug, Clone, Copy)]
@@ -188,14 +188,16 @@ impl Kernels {
     /// not exist gets `i32::MIN`.
     #[inline]
     pub fn dot_u8_rows(&self, query: &[i8], rows: &CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
-        self.dot_u8_rows_then(query, rows, ids, rows::start(rows, ids), out);
+        // SAFETY: `table` is only reached for levels whose instructions this processor has.
+        unsafe { (self.dot_u8_rows)(query, rows, ids, out) }
     }
 
     /// [`Self::dot_u4`] of `query` and each row in `ids`, into `out` (as many as the shorter of the two). A row that does
     /// not exist gets `i32::MIN`.
     #[inline]
     pub fn dot_u4_rows(&self, query: &[i8], rows: &CodeRows<'_>, ids: &[u32], out: &mut [i32]) {
-        self.dot_u4_rows_then(query, rows, ids, rows::start(rows, ids), out);
+        // SAFETY: `table` is only reached for levels whose instructions this processor has.
+        unsafe { (self.dot_u4_rows)(query, rows, ids, out) }
     }
 
     /// The Walsh–Hadamard transform of a power of two of values, in place and unscaled. All levels give the same bits.
@@ -203,36 +205,6 @@ impl Kernels {
     pub fn hadamard(&self, values: &mut [f32]) {
         // SAFETY: `table` is only reached for levels whose instructions this processor has.
         unsafe { (self.hadamard)(values) }
-    }
-
-    /// As [`Self::dot_u8_rows`], where the rows in `ids` have been asked for already: those in `next` are asked for
-    /// meanwhile, so that they have come when they are scored in turn.
-    #[inline]
-    pub fn dot_u8_rows_then(
-        &self,
-        query: &[i8],
-        rows: &CodeRows<'_>,
-        ids: &[u32],
-        next: &[u32],
-        out: &mut [i32],
-    ) {
-        // SAFETY: `table` is only reached for levels whose instructions this processor has.
-        unsafe { (self.dot_u8_rows)(query, rows, ids, next, out) }
-    }
-
-    /// As [`Self::dot_u4_rows`], where the rows in `ids` have been asked for already: those in `next` are asked for
-    /// meanwhile, so that they have come when they are scored in turn.
-    #[inline]
-    pub fn dot_u4_rows_then(
-        &self,
-        query: &[i8],
-        rows: &CodeRows<'_>,
-        ids: &[u32],
-        next: &[u32],
-        out: &mut [i32],
-    ) {
-        // SAFETY: `table` is only reached for levels whose instructions this processor has.
-        unsafe { (self.dot_u4_rows)(query, rows, ids, next, out) }
     }
 }
 

@@ -89,14 +89,6 @@ pub(super) const AHEAD: usize = 4;
 /// noise of each other.
 pub(super) const CODES_AHEAD: usize = 8;
 
-/// Asks for the first rows of a list; gives those that are to be asked for while the list is scored.
-#[inline]
-pub(super) fn start<'a>(rows: &CodeRows<'_>, ids: &'a [u32]) -> &'a [u32] {
-    let (first, later) = ids.split_at(ids.len().min(CODES_AHEAD));
-    first.iter().for_each(|&id| rows.prefetch(id));
-    later
-}
-
 /// Defines the `_rows` function of one instruction set around its function for two slices of `f32`. A row that does not
 /// exist is infinitely far.
 macro_rules! score_rows {
@@ -122,8 +114,7 @@ pub(super) use score_rows;
 pub(super) const COMMON: usize = 384;
 
 /// Defines the `_rows` function of one instruction set around its function for a query and the codes of a row, of
-/// which a byte holds `$per_byte`. While `ids` are scored, the rows in `next` are asked for, one for each scored; the
-/// rest of them at the end.
+/// which a byte holds `$per_byte`. A row that does not exist gets `i32::MIN`.
 macro_rules! score_codes {
     ($(#[$attribute:meta])* $name:ident, $pair:ident, $per_byte:literal) => {
         $(#[$attribute])*
@@ -131,14 +122,15 @@ macro_rules! score_codes {
             query: &[i8],
             rows: &super::CodeRows<'_>,
             ids: &[u32],
-            next: &[u32],
             out: &mut [i32],
         ) {
-            use super::rows::COMMON;
-            let mut next = next.iter();
+            use super::rows::{CODES_AHEAD, COMMON};
+            let (first, later) = ids.split_at(ids.len().min(CODES_AHEAD));
+            first.iter().for_each(|&id| rows.prefetch(id));
+            let mut later = later.iter();
             for (&id, out) in ids.iter().zip(out) {
-                if let Some(&later) = next.next() {
-                    rows.prefetch(later);
+                if let Some(&id) = later.next() {
+                    rows.prefetch(id);
                 }
                 *out = rows.get(id).map_or(i32::MIN, |row| {
                     match (query.as_array::<COMMON>(), row.first_chunk::<{ COMMON / $per_byte }>()) {
@@ -146,9 +138,6 @@ macro_rules! score_codes {
                         _ => $pair(query, row),
                     }
                 });
-            }
-            for &later in next {
-                rows.prefetch(later);
             }
         }
     };

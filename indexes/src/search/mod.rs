@@ -19,7 +19,7 @@ pub(crate) use plan::choose_plan;
 pub(crate) use pool::{Pool, Slack};
 pub use scratch::Scratch;
 pub(crate) use space::Space;
-pub(crate) use top::Top;
+pub(crate) use top::{Top, expand};
 pub(crate) use visited::Visited;
 
 use crate::row::Neighbor;

@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use crate::row::Neighbor;
+use crate::row::{Neighbor, RowId};
 
 /// Keeps the best `k` neighbors offered; the worst of them is at hand.
 #[derive(Debug, Default)]
@@ -65,4 +65,20 @@ impl Top {
         out.extend(self.heap.drain());
         out.sort_unstable();
     }
+}
+
+/// Replaces each node by the rows that it stands for, at most `k` in all, best first.
+pub(crate) fn expand<I: Iterator<Item = RowId>>(
+    neighbors: &mut Vec<Neighbor>,
+    k: usize,
+    rows_of: impl Fn(RowId) -> I,
+) {
+    let nodes = neighbors.len();
+    for place in 0..nodes {
+        let Neighbor { row, score } = neighbors[place];
+        let missing = k.saturating_sub(neighbors.len() - nodes);
+        neighbors.extend(rows_of(row).take(missing).map(|row| Neighbor { row, score }));
+    }
+    neighbors.drain(..nodes);
+    neighbors.sort_unstable();
 }
