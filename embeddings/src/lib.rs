@@ -28,6 +28,7 @@ mod bundle;
 mod embeddings;
 mod encoder;
 mod error;
+mod onnx;
 mod pool;
 mod pooling;
 mod runtime;
