@@ -35,6 +35,7 @@ mod runtime;
 mod session;
 mod settings;
 mod tokenizer;
+mod transformer;
 
 pub use bundle::{ModelBundle, ModelIdentity, ModelSettings};
 pub use embeddings::Embeddings;
