@@ -29,6 +29,7 @@ mod embeddings;
 mod encoder;
 mod error;
 mod input;
+mod onnx;
 mod pool;
 mod pooling;
 mod runtime;
