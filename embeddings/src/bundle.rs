@@ -388,6 +388,8 @@ fn unreadable(path: &Path, source: io::Error) -> EmbeddingError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::proto::{GraphProto, ModelProto, StringStringEntryProto};
+    use prost::Message;
     use tempfile::TempDir;
 
     const GOOD: &str = r#"
@@ -497,6 +499,124 @@ document_prefix = ""
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_task_is_one_of_two_and_a_reranker_has_one_score() {
+        assert_eq!(ModelBundle::open(bundle(GOOD).path()).unwrap().settings().task, Task::Embed);
+        let reranker = GOOD.replace("dimension = 4", "task = \"rerank\"\ndimension = 1");
+        let opened = ModelBundle::open(bundle(&reranker).path()).unwrap();
+        opened.check_task(Task::Rerank).unwrap();
+        let message = opened.check_task(Task::Embed).unwrap_err().to_string();
+        assert!(message.contains("task is \"rerank\""), "{message}");
+        let message = error_of(&reranker.replace("dimension = 1", "dimension = 4"));
+        assert!(message.contains("dimension is 4"), "{message}");
+        let message = error_of(&reranker.replace("rerank", "translate"));
+        assert!(message.contains("translate") && message.contains("rerank"), "{message}");
+    }
+
+    #[test]
+    fn golden_answers_are_read_and_their_faults_named() {
+        let with = |golden: &str| format!("{GOOD}\n[[golden]]\n{golden}\n");
+        let good = with("text = \"apple\"\nvector = [1, 0.5, -0.25, 0.0]");
+        let settings = ModelBundle::open(bundle(&good).path()).unwrap().settings().clone();
+        assert_eq!(settings.golden[0].text, "apple");
+        assert_eq!(settings.golden[0].vector, [1.0, 0.5, -0.25, 0.0]);
+        for (golden, parts) in [
+            ("text = \"apple\"\nvector = [1.0, 0.5]", ["golden.vector is 2 numbers", "apple"]),
+            ("text = \"apple\"\nvector = [nan, 1.0, 1.0, 1.0]", ["golden.vector is not finite", "apple"]),
+            ("text = \"apple\"\nvector = [1e39, 1.0, 1.0, 1.0]", ["golden.vector is not finite", "apple"]),
+            ("text = \"apple\"\nvector = [0, 0, 0, 0]", ["golden.vector is zero", "apple"]),
+            ("text = \" \"\nvector = [1, 0, 0, 0]", ["golden.text is blank", "means something"]),
+            ("text = \"apple\"\nquery = \"x\"\nvector = [1, 0, 0, 0]", ["golden.query is there", "encoders"]),
+            ("text = \"apple\"\nvektor = [1, 0, 0, 0]", ["vektor", "line"]),
+            ("vector = [1, 0, 0, 0]", ["text", "line"]),
+            ("text = \"apple\"\nvector = [1, \"a\", 0, 0]", ["line", "string"]),
+        ] {
+            let message = error_of(&with(golden));
+            assert!(parts.iter().all(|part| message.contains(part)), "{golden}: {message}");
+        }
+    }
+
+    #[test]
+    fn settings_survive_being_written() {
+        let text = format!("{GOOD}\n[[golden]]\ntext = \"é \\\" \\n\"\nvector = [0.123457, -0.000001, 3.0, 0.1]\n");
+        let settings = ModelBundle::open(bundle(&text).path()).unwrap().settings().clone();
+        let written = settings.to_toml().unwrap();
+        let again = ModelBundle::open(bundle(&written).path()).unwrap().settings().clone();
+        assert_eq!(again, settings);
+        assert!(written.contains("0.123457"), "{written}");
+    }
+
+    /// A bundle with a variant whose metadata is that of this bundle but for `changed`.
+    fn with_variant(changed: Option<(&str, &str)>) -> TempDir {
+        let dir = bundle(GOOD);
+        std::fs::write(dir.path().join("model.int8.onnx.data"), b"weights").unwrap();
+        let source = ModelBundle::open(dir.path()).unwrap().graph_digest();
+        let weights = blake3::hash(b"weights").to_hex().to_string();
+        let entries = [(SOURCE_KEY, source.as_str()), (WEIGHTS_KEY, &weights), (FORMAT_KEY, VARIANT_FORMAT)];
+        let entry = |(key, value): (&str, &str)| {
+            let value = changed.filter(|(other, _)| *other == key).map_or(value, |(_, value)| value);
+            StringStringEntryProto {
+                key: Some(key.to_owned()),
+                value: Some(value.to_owned()),
+            }
+        };
+        let model = ModelProto {
+            graph: Some(GraphProto::default()),
+            metadata_props: entries.into_iter().map(entry).collect(),
+            ..ModelProto::default()
+        };
+        std::fs::write(dir.path().join("model.int8.onnx"), model.encode_to_vec()).unwrap();
+        dir
+    }
+
+    fn variant_refusal(dir: &TempDir) -> String {
+        let bundle = ModelBundle::open(dir.path()).unwrap();
+        let error = bundle.check_variant(Variant::Int8).unwrap_err();
+        assert!(
+            matches!(&error, EmbeddingError::Variant { path, .. } if path.ends_with("model.int8.onnx")),
+            "{error}"
+        );
+        let message = error.to_string();
+        assert!(message.contains("alike model optimize"), "{message}");
+        message
+    }
+
+    #[test]
+    fn a_variant_of_this_bundle_passes_and_is_no_part_of_its_identity() {
+        let dir = with_variant(None);
+        let bundle = ModelBundle::open(dir.path()).unwrap();
+        assert_eq!(bundle.variants(), [Variant::Plain, Variant::Int8]);
+        bundle.check_variant(Variant::Int8).unwrap();
+        let plain = ModelBundle::open(self::bundle(GOOD).path()).unwrap();
+        assert_eq!(plain.identity(), bundle.identity());
+        assert_eq!(plain.variants(), [Variant::Plain]);
+        plain.check_variant(Variant::Plain).unwrap();
+    }
+
+    #[test]
+    fn a_variant_that_does_not_belong_to_the_bundle_is_refused_with_the_reason() {
+        for (key, reason) in [
+            (SOURCE_KEY, "made from another model.onnx"),
+            (WEIGHTS_KEY, "model.int8.onnx.data beside it is damaged"),
+            (FORMAT_KEY, "format \"9\""),
+        ] {
+            let message = variant_refusal(&with_variant(Some((key, "9"))));
+            assert!(message.contains(reason), "{message}");
+        }
+        let dir = with_variant(None);
+        std::fs::write(dir.path().join(GRAPH), b"a new graph").unwrap();
+        assert!(variant_refusal(&dir).contains("made from another model.onnx"));
+        let dir = with_variant(None);
+        std::fs::write(dir.path().join("model.int8.onnx.data"), b"Weights").unwrap();
+        assert!(variant_refusal(&dir).contains("damaged"));
+        std::fs::remove_file(dir.path().join("model.int8.onnx.data")).unwrap();
+        assert!(variant_refusal(&dir).contains("model.int8.onnx.data, which belongs to it, is missing"));
+        std::fs::write(dir.path().join("model.int8.onnx"), b"not a graph").unwrap();
+        assert!(variant_refusal(&dir).contains("damaged"));
+        std::fs::remove_file(dir.path().join("model.int8.onnx")).unwrap();
+        assert!(variant_refusal(&dir).contains("no such file"));
     }
 
     #[test]
