@@ -4,7 +4,7 @@ use std::sync::Once;
 
 use rayon::prelude::*;
 
-use crate::session::{EncoderSession, SessionSettings, kernel_level, variant_path};
+use crate::session::{EncoderSession, SessionSettings, kernel_level};
 use crate::{Device, EmbeddingError, EncoderSettings, LaneSettings, ModelBundle, Result, Variant};
 
 /// Opened and checked sessions, and what they run on.
@@ -75,7 +75,7 @@ fn wanted(settings: &EncoderSettings) -> Option<u32> {
 /// Kernels of this crate run on the CPU only; there int8 is the choice where the bundle has it and this processor has a
 /// fast kernel for it.
 fn variant_on(device: Device, bundle: &ModelBundle, settings: &EncoderSettings) -> Variant {
-    let int8 = || kernel_level().is_some() && variant_path(bundle, Variant::Int8).is_file();
+    let int8 = || kernel_level().is_some() && bundle.variants().contains(&Variant::Int8);
     match (device, settings.variant) {
         (Device::Cuda(_), _) => Variant::Plain,
         (_, Some(variant)) => variant,
@@ -112,6 +112,7 @@ fn open_on(
     session: SessionSettings,
     check: &(impl Fn(&mut EncoderSession) -> Result<()> + Sync),
 ) -> Result<Sessions> {
+    bundle.check_variant(session.variant)?;
     let open = |lane: LaneSettings| {
         let settings = SessionSettings {
             threads: lane.threads_per_session,

@@ -10,7 +10,7 @@ use crate::session::{EncoderSession, kernel_level};
 use crate::tokenizer::{TextTokenizer, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, ModelBundle, ModelIdentity,
-    ModelSettings, Prefix, Result, Variant,
+    ModelSettings, Prefix, Result, Task, Variant,
 };
 
 /// Texts whose tokens are held at once; length-sorting happens within them.
@@ -39,13 +39,15 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EmbeddingError::NotInitialized`] before [`initialize`](crate::initialize); a damaged file; a graph whose inputs,
-    /// outputs, dimension or longest text contradict `model.toml`; [`EmbeddingError::Device`] where the settings require
-    /// a device that does not work.
+    /// outputs, dimension or longest text contradict `model.toml`; a variant that does not belong to the bundle; answers
+    /// to the golden texts that are not those of `model.toml`; [`EmbeddingError::Device`] where the settings require a
+    /// device that does not work.
     ///
     /// [`EmbeddingError::NotInitialized`]: crate::EmbeddingError::NotInitialized
     /// [`EmbeddingError::Device`]: crate::EmbeddingError::Device
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
+        bundle.check_task(Task::Embed)?;
         let tokenizer = TextTokenizer::open(bundle)?;
         let model = bundle.settings().clone();
         let short = Arc::new(tokenizer.encode(&model.query_prefix, "probe")?);
@@ -54,6 +56,9 @@ impl Encoder {
         let one = sessions.queries.first_mut().or(sessions.documents.first_mut());
         if let Some(session) = one {
             session.run(&[Arc::new(stretched(&short, model.max_tokens))])?;
+            bundle.check_golden(sessions.variant, |golden| {
+                session.run(&[Arc::new(tokenizer.encode("", &golden.text)?)])
+            })?;
         }
         let limits = Limits {
             batch: BatchLimit {

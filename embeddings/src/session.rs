@@ -50,11 +50,7 @@ impl EncoderSession {
     /// Loads one of the bundle's graphs.
     pub fn open(bundle: &ModelBundle, settings: &SessionSettings) -> Result<Self> {
         let variant = settings.variant;
-        let path = variant_path(bundle, variant);
-        if variant != Variant::Plain && !path.is_file() {
-            let reason = "there is no such file".to_owned();
-            return Err(EmbeddingError::Variant { path, reason });
-        }
+        let path = bundle.graph_path(variant);
         let failed = |error: ort::Error| EmbeddingError::Model {
             path: path.clone(),
             reason: error.to_string(),
@@ -132,11 +128,6 @@ impl Worker for EncoderSession {
     fn run(&mut self, texts: &[Arc<Tokens>]) -> Result<Vec<f32>> {
         self.encode(&Batch::new(texts, self.pad_id))
     }
-}
-
-/// The graph file of a variant.
-pub(crate) fn variant_path(bundle: &ModelBundle, variant: Variant) -> PathBuf {
-    bundle.graph_path().with_file_name(variant.file_name())
 }
 
 /// The operators that a variant's graph takes from this crate: those of [`Variant::Plain`] are all ONNX Runtime's own.

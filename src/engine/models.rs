@@ -32,13 +32,27 @@ impl ModelPlace {
             None => find(|home| existing(home.join("models").join(DEFAULT_MODEL)))
                 .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))?,
         };
+        self.load_library()?;
+        Ok(ModelBundle::open(&model)?)
+    }
+
+    /// Loads the library.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn load_library(&self) -> Result<(), EngineError> {
         let library = match &self.library {
             Some(library) => library.clone(),
             None => find(|home| library_in(&home.join("lib")))
                 .ok_or_else(|| missing(&format!("{HOME}/lib/libonnxruntime.so.*"), "--library"))?,
         };
-        alike_embeddings::initialize(&library)?;
-        Ok(ModelBundle::open(&model)?)
+        Ok(alike_embeddings::initialize(&library)?)
+    }
+
+    /// The folder of installed models: where there is none yet, the one that the working directory would get.
+    #[must_use]
+    pub fn models_folder() -> PathBuf {
+        find(existing).unwrap_or_else(|| PathBuf::from(HOME)).join("models")
     }
 }
 
