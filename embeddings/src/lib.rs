@@ -48,7 +48,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};
 pub use golden::Golden;
-pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix};
+pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix, QueryTokens};
 pub use pooling::Pooling;
 pub use runtime::initialize;
 pub use settings::{Device, EncoderSettings, LaneSettings, Variant};
