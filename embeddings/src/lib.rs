@@ -36,6 +36,7 @@ mod golden;
 mod input;
 mod lanes;
 mod onnx;
+mod operator;
 mod pooling;
 mod queue;
 mod runtime;
