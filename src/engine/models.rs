@@ -52,7 +52,9 @@ impl ModelPlace {
     /// The folder of installed models: where there is none yet, the one that the working directory would get.
     #[must_use]
     pub fn models_folder() -> PathBuf {
-        find(existing).unwrap_or_else(|| PathBuf::from(HOME)).join("models")
+        find(|home| existing(home.to_owned()))
+            .unwrap_or_else(|| PathBuf::from(HOME))
+            .join("models")
     }
 }
 
