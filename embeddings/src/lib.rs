@@ -38,7 +38,7 @@ mod session;
 mod settings;
 mod tokenizer;
 
-pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task};
+pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task, graph_outputs};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};

@@ -375,6 +375,143 @@ fn published_files_that_are_damaged_or_wrong_are_refused() {
 }
 
 #[test]
+fn of_several_outputs_the_one_with_the_token_states_is_used() {
+    let with_outputs = |outputs: Vec<&'static str>| {
+        let graph = tiny::Tiny {
+            outputs,
+            ..tiny::Tiny::new("mean")
+        };
+        let mut files = repository();
+        files.insert(
+            "onnx/model.onnx",
+            fs::read(graph.write().path().join("model.onnx")).unwrap(),
+        );
+        files
+    };
+    let folder = temp_dir();
+    pull_tiny(
+        with_outputs(vec!["pooler_output", "last_hidden_state"]),
+        &folder,
+        &[],
+    )
+    .succeeded();
+    let settings = fs::read_to_string(folder.path().join("tiny/model.toml")).unwrap();
+    assert!(settings.contains("output = \"last_hidden_state\""), "{settings}");
+    let folder = temp_dir();
+    let unknown = || with_outputs(vec!["a", "b"]);
+    pull_tiny(unknown(), &folder, &[]).failed_naming(&["a, b", "--output"]);
+    pull_tiny(unknown(), &folder, &["--output", "b"]).succeeded();
+}
+
+/// Weights of a BERT encoder with one layer, 8 wide, for the tiny vocabulary, as safetensors.
+fn tiny_weights() -> Vec<u8> {
+    const WIDTH: usize = 8;
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    for (name, rows) in [("word", tiny::WORDS.len()), ("position", 16), ("token_type", 2)] {
+        shapes.push((format!("embeddings.{name}_embeddings.weight"), vec![rows, WIDTH]));
+    }
+    let mut norms = vec!["embeddings.LayerNorm".to_owned()];
+    for (name, outputs, inputs) in [
+        ("attention.self.query", WIDTH, WIDTH),
+        ("attention.self.key", WIDTH, WIDTH),
+        ("attention.self.value", WIDTH, WIDTH),
+        ("attention.output.dense", WIDTH, WIDTH),
+        ("intermediate.dense", 4 * WIDTH, WIDTH),
+        ("output.dense", WIDTH, 4 * WIDTH),
+    ] {
+        shapes.push((format!("encoder.layer.0.{name}.weight"), vec![outputs, inputs]));
+        shapes.push((format!("encoder.layer.0.{name}.bias"), vec![outputs]));
+    }
+    norms.extend(["attention.output", "output"].map(|part| format!("encoder.layer.0.{part}.LayerNorm")));
+    for norm in norms {
+        shapes.push((format!("{norm}.weight"), vec![WIDTH]));
+        shapes.push((format!("{norm}.bias"), vec![WIDTH]));
+    }
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape) in shapes {
+        let start = data.len();
+        for at in 0..shape.iter().product::<usize>() {
+            let value = ((start / 4 + at) as f32 * 0.7).sin();
+            data.extend(value.to_le_bytes());
+        }
+        header.insert(
+            name,
+            json!({"dtype": "F32", "shape": shape, "data_offsets": [start, data.len()]}),
+        );
+    }
+    let header = Value::Object(header).to_string();
+    [
+        (header.len() as u64).to_le_bytes().as_slice(),
+        header.as_bytes(),
+        &data,
+    ]
+    .concat()
+}
+
+/// A repository with weights and no graph.
+fn weights_only() -> Files {
+    let config = json!({
+        "architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu", "hidden_size": 8,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "layer_norm_eps": 1e-12,
+        "max_position_embeddings": 16, "type_vocab_size": 2, "vocab_size": tiny::WORDS.len(),
+    });
+    let pooling = json!({"word_embedding_dimension": 8, "pooling_mode_cls_token": true});
+    let mut files = repository();
+    files.remove("onnx/model.onnx");
+    files.insert("model.safetensors", tiny_weights());
+    files.insert("config.json", config.to_string().into());
+    files.insert("1_Pooling/config.json", pooling.to_string().into());
+    files
+}
+
+#[test]
+fn weights_without_a_graph_become_one() {
+    let folder = temp_dir();
+    pull_tiny(weights_only(), &folder, &["--no-optimize"]).succeeded();
+    let found = check(&folder.path().join("tiny")).succeeded().last_line_json();
+    // The graph pools and normalizes.
+    assert_eq!(
+        (&found["pooling"], &found["normalize"]),
+        (&json!("none"), &json!(false))
+    );
+    let settings = fs::read_to_string(folder.path().join("tiny/model.toml")).unwrap();
+    let settings: toml::Table = settings.parse().unwrap();
+    for golden in settings["golden"].as_array().unwrap() {
+        let vector = golden["vector"].as_array().unwrap();
+        let squares = vector.iter().map(|value| value.as_float().unwrap().powi(2));
+        assert!((squares.sum::<f64>() - 1.0).abs() < 1e-4, "{golden}");
+    }
+}
+
+#[test]
+fn weights_that_are_damaged_or_of_another_kind_are_refused() {
+    let half = tiny_weights().split_off(100);
+    let other = |change: &str, to: &str| {
+        let mut files = weights_only();
+        let config = String::from_utf8(files["config.json"].clone()).unwrap();
+        files.insert("config.json", config.replace(change, to).into());
+        files
+    };
+    let mut damaged = weights_only();
+    damaged.insert("model.safetensors", half);
+    for (files, needle) in [
+        (damaged, "model.safetensors"),
+        (
+            other("\"model_type\":\"bert\"", "\"model_type\":\"mpnet\""),
+            "mpnet",
+        ),
+        (
+            other("\"num_hidden_layers\":1", "\"num_hidden_layers\":2"),
+            "encoder.layer.1",
+        ),
+    ] {
+        let folder = temp_dir();
+        pull_tiny(files, &folder, &[]).failed_naming(&[needle]);
+        assert_empty(folder.path());
+    }
+}
+
+#[test]
 fn large_files_are_checked_by_the_digest_that_the_hub_names() {
     let files = repository();
     let wrong = "0".repeat(64);
