@@ -50,6 +50,7 @@ pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};
 pub use golden::Golden;
 pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix, QueryTokens};
+pub use onnx::author::{Head, author};
 pub use pooling::Pooling;
 pub use runtime::initialize;
 pub use settings::{Device, EncoderSettings, LaneSettings, Variant};

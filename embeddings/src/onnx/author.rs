@@ -24,7 +24,7 @@ const WEIGHTS: &str = "model.safetensors";
 
 /// What follows the encoder in an authored graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub enum Head {
     /// One vector per text: output `sentence_embedding` `[batch, width]`; with [`Pooling::None`] the states themselves,
     /// output `last_hidden_state` `[batch, tokens, width]`.
     Embedding {
@@ -41,7 +41,7 @@ pub(crate) enum Head {
 ///
 /// # Errors
 /// [`EmbeddingError::Weights`] names the file and what in it is missing, unknown or contradictory.
-pub(crate) fn author(dir: &Path, name: &str, head: Head) -> Result<Vec<u8>> {
+pub fn author(dir: &Path, name: &str, head: Head) -> Result<Vec<u8>> {
     let config = Config::read(&dir.join(CONFIG))?;
     let path = dir.join(WEIGHTS);
     let content = read(&path)?;

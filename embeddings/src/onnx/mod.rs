@@ -12,6 +12,4 @@ mod graph;
 pub(crate) mod proto;
 pub(crate) mod recognize;
 pub(crate) mod rewrite;
-#[cfg(test)]
-mod scratch;
 pub(crate) mod tensor;
