@@ -206,9 +206,7 @@ impl ModelBundle {
         let format = graph.metadata(FORMAT_KEY);
         if format != Some(FORMAT) {
             let found = format.map_or("no format".to_owned(), |format| format!("format {format:?}"));
-            return Some(format!(
-                "it has {found}, this program reads format {FORMAT}"
-            ));
+            return Some(format!("it has {found}, this program reads format {FORMAT}"));
         }
         if graph.metadata(SOURCE_KEY) != Some(self.graph_digest().as_str()) {
             return Some(format!("it was made from another {GRAPH} than the one beside it"));

@@ -24,6 +24,7 @@ mod limits;
 mod models;
 mod older;
 mod operations;
+mod pulls;
 mod search;
 mod support;
 mod swaps;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod command;
+pub(crate) mod models;
 mod server;
 mod store;
 pub(crate) mod web;
