@@ -67,7 +67,12 @@ impl Gatherer<'_> {
         let mut files = vec![TOKENIZER.to_owned()];
         match graph {
             // A graph's external data lies beside it under its name with something after it.
-            Some(graph) => files.extend(self.listing.iter().filter(|file| file.starts_with(graph)).cloned()),
+            Some(graph) => files.extend(
+                self.listing
+                    .iter()
+                    .filter(|file| file.starts_with(graph))
+                    .cloned(),
+            ),
             None if self.has(WEIGHTS) => files.push(WEIGHTS.to_owned()),
             None => {
                 let remedy = "export the model to ONNX, or take a repository that has a graph";

@@ -195,5 +195,9 @@ fn move_graph(bundle: &Path, graph: &Path) -> Result<(), PullError> {
 
 fn author(_files: &Path, _bundle: &Path, _report: &Report<'_>) -> Result<(), PullError> {
     let _ = (CONFIG, WEIGHTS);
-    Err(PullError::NoFile { origin: String::new(), file: "TEMPORARY".to_owned(), remedy: String::new() })
+    Err(PullError::NoFile {
+        origin: String::new(),
+        file: "TEMPORARY".to_owned(),
+        remedy: String::new(),
+    })
 }

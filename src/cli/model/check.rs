@@ -4,7 +4,8 @@ use super::Library;
 use crate::cli::print_line;
 use crate::engine::cores;
 use alike_embeddings::{
-    Device, EmbeddingError, Encoder, EncoderSettings, Input, Lane, ModelBundle, Pooling, Prefix, Task, Variant,
+    Device, EmbeddingError, Encoder, EncoderSettings, Input, Lane, ModelBundle, Pooling, Prefix, Task,
+    Variant,
 };
 use anyhow::bail;
 use serde::Serialize;
@@ -156,7 +157,12 @@ impl Report {
             text.push_str("golden     none: there is nothing to compare its answers with\n");
         }
         for checked in &self.variants {
-            let _ = writeln!(text, "variant    {}: {}", checked.variant, checked.text(self.task));
+            let _ = writeln!(
+                text,
+                "variant    {}: {}",
+                checked.variant,
+                checked.text(self.task)
+            );
         }
         text
     }
@@ -170,11 +176,7 @@ impl Checked {
         let kernels = self
             .kernels
             .map_or(String::new(), |level| format!(", kernels {level}"));
-        let values: Vec<String> = self
-            .agreement
-            .iter()
-            .map(|value| format!("{value:.6}"))
-            .collect();
+        let values: Vec<String> = self.agreement.iter().map(|value| format!("{value:.6}")).collect();
         if values.is_empty() {
             return format!("opens{kernels}");
         }

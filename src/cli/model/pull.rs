@@ -100,10 +100,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let draft = Arc::new(Draft::beside(&target, args.force)?);
     let (worker, optimize) = (Arc::clone(&draft), !args.no_optimize);
-    let identity = unless_interrupted(
-        move || make(&request, &worker, optimize),
-        || draft.discard(),
-    )?;
+    let identity = unless_interrupted(move || make(&request, &worker, optimize), || draft.discard())?;
     draft.publish(BUNDLE)?;
     print_line(&format!("{identity} in {}", draft.target().display()))
 }
@@ -113,7 +110,9 @@ fn make(request: &Request, draft: &Draft, optimize: bool) -> anyhow::Result<Mode
     let download = Mutex::new(None);
     let bundle = pull(request, draft, &|step| show(&download, step))?;
     if optimize && let Err(error) = super::optimize::optimize(bundle.dir()) {
-        say(&format!("the model stays as it is, without a faster variant: {error:#}"));
+        say(&format!(
+            "the model stays as it is, without a faster variant: {error:#}"
+        ));
     }
     Ok(bundle.identity().clone())
 }
@@ -130,7 +129,9 @@ fn show(download: &Mutex<Download>, step: Step<'_>) {
                 say(&format!("downloading {file}"));
                 *download = Some((file.to_owned(), Progress::new("download", "bytes")));
             }
-            let share = total.filter(|&total| total > 0).map_or(0.0, |total| done as f64 / total as f64);
+            let share = total
+                .filter(|&total| total > 0)
+                .map_or(0.0, |total| done as f64 / total as f64);
             if let Some((_, progress)) = &*download {
                 progress.update(done, share);
                 if total == Some(done) {
@@ -152,7 +153,11 @@ fn unless_interrupted<T: Send + 'static>(
         .build()
         .context("can't listen for signals")?;
     runtime.block_on(async {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
         let mut signals = Vec::new();
         for kind in kinds {
             signals.push(signal(kind).context("can't listen for signals")?);
