@@ -7,6 +7,9 @@
 //! path = "models/all-minilm-l6-v2"   # --model; default: looked for in .alike/
 //! library = "libonnxruntime.so"      # --library; default: looked for in .alike/
 //!
+//! [reranker]
+//! path = "models/my-cross-encoder"   # --reranker; a bundle with task = "rerank", for /rerank; default: none
+//!
 //! [server]
 //! listen = "127.0.0.1:7700"          # --listen
 //! request_timeout_ms = 10000         # a request that takes longer is answered 504
@@ -14,6 +17,7 @@
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
+//! long_text = "truncate"             # texts longer than the model reads: truncate | refuse (/v1/embeddings, /embed, /rerank)
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
 //!
 //! [collections.products]             # `alike schema FILE` prints a starting point
@@ -44,6 +48,8 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// Where the model is.
     pub model: ModelSettings,
+    /// Where the reranker is.
+    pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
     /// Schemas by name of the collection.
@@ -58,6 +64,25 @@ pub struct ModelSettings {
     pub path: Option<PathBuf>,
     /// ONNX Runtime's shared library.
     pub library: Option<PathBuf>,
+}
+
+/// Where the reranker is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RerankerSettings {
+    /// The folder of a cross-encoder's bundle; without one, `/rerank` says so.
+    pub path: Option<PathBuf>,
+}
+
+/// What becomes of a text that is longer than the model reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LongText {
+    /// It is cut, and the answer says so.
+    #[default]
+    Truncate,
+    /// It is refused.
+    Refuse,
 }
 
 /// The server's settings.
@@ -76,6 +101,8 @@ pub struct ServerSettings {
     pub drain_timeout_ms: u64,
     /// How long a trending list is reused.
     pub trending_ttl_ms: u64,
+    /// What becomes of a text to encode that is longer than the model reads.
+    pub long_text: LongText,
     /// What is checked before a snapshot is served.
     pub verify: Verify,
 }
@@ -89,6 +116,7 @@ impl Default for ServerSettings {
             max_in_flight: 256,
             drain_timeout_ms: 15_000,
             trending_ttl_ms: 5_000,
+            long_text: LongText::default(),
             verify: Verify::default(),
         }
     }
@@ -201,6 +229,7 @@ impl Config {
         ModelPlace {
             model: model.or_else(|| self.model.path.clone()),
             library: library.or_else(|| self.model.library.clone()),
+            reranker: None,
         }
     }
 }
@@ -274,6 +303,8 @@ mod tests {
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
         assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
         assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+        assert_eq!(config.server.long_text, defaults.long_text);
+        assert!(config.reranker.path.is_some());
     }
 
     #[test]

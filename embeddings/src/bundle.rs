@@ -13,6 +13,31 @@ const GRAPH: &str = "model.onnx";
 const TOKENIZER: &str = "tokenizer.json";
 const SETTINGS: &str = "model.toml";
 
+/// What a bundle's model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A text becomes a vector: [`Encoder`](crate::Encoder).
+    #[default]
+    Embed,
+    /// A query and a text become a score (a cross-encoder): `dimension` is 1.
+    Rerank,
+}
+
+impl Task {
+    /// As written in `model.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embed => "embed",
+            Self::Rerank => "rerank",
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// `model.toml`: everything about the model that the graph does not say. No key is guessed, unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +46,10 @@ pub struct ModelSettings {
     pub name: String,
     /// Version, for people and for [`ModelIdentity`].
     pub version: String,
-    /// Length of the vectors.
+    /// What the model is for; may be left out for an encoder.
+    #[serde(default, skip_serializing_if = "Task::is_default")]
+    pub task: Task,
+    /// Length of the vectors; 1 for a reranker.
     pub dimension: usize,
     /// Longer texts are cut to this many tokens, special tokens included.
     pub max_tokens: usize,

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::batch::{Batch, plan};
 use crate::pool::Pool;
 use crate::session::{EncoderSession, SessionSettings, kernel_level, variant_path};
-use crate::tokenizer::{TextTokenizer, Tokens};
+use crate::tokenizer::{TextTokenizer, Token, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, LaneSettings, LaneState,
     ModelBundle, ModelIdentity, ModelSettings, Prefix, Result, Variant,
@@ -77,6 +77,41 @@ impl Encoder {
         &self.identity
     }
 
+    /// What the bundle says of the model.
+    pub fn model(&self) -> &ModelSettings {
+        &self.model
+    }
+
+    /// Most tokens in a batch.
+    pub fn batch_tokens(&self) -> usize {
+        self.batch_tokens
+    }
+
+    /// All tokens of a text with its prefix, uncut, with or without the special tokens around it.
+    ///
+    /// # Errors
+    /// A text that can't be tokenized, or is longer than 1,024 bytes per token of `max_tokens`.
+    pub fn tokenize(&self, text: &str, prefix: Prefix, special: bool) -> Result<Vec<Token>> {
+        self.tokenizer.tokens(self.model.prefix(prefix), text, special)
+    }
+
+    /// The text of token ids, with or without special tokens.
+    ///
+    /// # Errors
+    /// An id that is not in the vocabulary.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        self.tokenizer.decode(ids, skip_special)
+    }
+
+    /// For texts that shall lose their beginning where they are too long (by itself the encoder cuts their end): the last
+    /// tokens, as many as the model reads beside the prefix; `None` where nothing has to go.
+    ///
+    /// # Errors
+    /// As [`tokenize`](Self::tokenize), but of any length.
+    pub fn tail(&self, input: Input<'_>, prefix: Prefix) -> Result<Option<Vec<u32>>> {
+        self.tokenizer.tail(self.model.prefix(prefix), input)
+    }
+
     /// The vector of a query: the model's `query_prefix` + `text`, encoded alone.
     ///
     /// # Errors
@@ -92,11 +127,7 @@ impl Encoder {
     /// As [`encode_query`](Self::encode_query), and token ids that the model does not know; the error names the input's
     /// position. [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
     pub fn encode(&self, inputs: &[Input<'_>], prefix: Prefix, _lane: Lane) -> Result<Encoded> {
-        let prefix = match prefix {
-            Prefix::Query => &self.model.query_prefix,
-            Prefix::Document => &self.model.document_prefix,
-            Prefix::None => "",
-        };
+        let prefix = self.model.prefix(prefix);
         let texts = self.tokenizer.encode_inputs(prefix, inputs)?;
         let mut vectors = Embeddings::zeroed(self.dimension(), inputs.len());
         self.encode_tokens(&texts, |batch, rows| {
@@ -242,7 +273,7 @@ impl Queue<'_> {
 }
 
 /// Int8 where the bundle has it and this processor has a fast kernel for it.
-fn fastest_variant(bundle: &ModelBundle) -> Variant {
+pub(crate) fn fastest_variant(bundle: &ModelBundle) -> Variant {
     if kernel_level().is_some() && variant_path(bundle, Variant::Int8).is_file() {
         Variant::Int8
     } else {

@@ -9,6 +9,7 @@ mod error;
 pub mod filter;
 mod models;
 mod query;
+mod reranking;
 mod trending;
 mod view;
 
@@ -22,6 +23,7 @@ pub use view::View;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::{Metrics, ServedSnapshot};
+use alike_embeddings::Reranker;
 use arc_swap::ArcSwap;
 use models::Models;
 use serde_json::value::RawValue;
@@ -82,16 +84,18 @@ pub struct Engine {
     slots: ArcSwap<BTreeMap<String, Slot>>,
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
     trending: TrendingCache,
+    reranker: Option<Reranker>,
 }
 
 impl Engine {
     /// Opens the data directory and everything published in it.
     ///
     /// # Errors
-    /// The directory cannot be read. A collection that is refused does not fail the others: see [`Engine::problems`].
+    /// The directory cannot be read, or the reranker that is configured cannot be opened. A collection that is refused does not fail the others: see [`Engine::problems`].
     pub fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
         let engine = Self {
             store: Store::open(&settings.data)?,
+            reranker: settings.models.open_reranker()?,
             models: Models::new(settings.models),
             verify: settings.verify,
             record_events: settings.record_events,

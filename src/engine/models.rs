@@ -19,6 +19,8 @@ pub struct ModelPlace {
     pub model: Option<PathBuf>,
     /// ONNX Runtime's shared library.
     pub library: Option<PathBuf>,
+    /// The bundle's folder of a cross-encoder; never looked for.
+    pub reranker: Option<PathBuf>,
 }
 
 impl ModelPlace {
@@ -32,13 +34,18 @@ impl ModelPlace {
             None => find(|home| existing(home.join("models").join(DEFAULT_MODEL)))
                 .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))?,
         };
+        self.load_library()?;
+        Ok(ModelBundle::open(&model)?)
+    }
+
+    /// Loads ONNX Runtime's library, once per process.
+    pub(super) fn load_library(&self) -> Result<(), EngineError> {
         let library = match &self.library {
             Some(library) => library.clone(),
             None => find(|home| library_in(&home.join("lib")))
                 .ok_or_else(|| missing(&format!("{HOME}/lib/libonnxruntime.so.*"), "--library"))?,
         };
-        alike_embeddings::initialize(&library)?;
-        Ok(ModelBundle::open(&model)?)
+        Ok(alike_embeddings::initialize(&library)?)
     }
 }
 
