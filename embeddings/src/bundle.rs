@@ -125,6 +125,20 @@ impl ModelBundle {
         &self.identity
     }
 
+    /// Refuses a model that is for something else.
+    pub(crate) fn require(&self, task: Task) -> Result<()> {
+        let found = self.settings.task;
+        if found == task {
+            return Ok(());
+        }
+        Err(EmbeddingError::Setting {
+            origin: self.settings_path().display().to_string(),
+            field: "task",
+            found: format!("{:?}", found.name()),
+            expected: format!("{:?}: this call needs such a model", task.name()),
+        })
+    }
+
     /// The ONNX graph.
     pub(crate) fn graph_path(&self) -> PathBuf {
         self.dir.join(GRAPH)

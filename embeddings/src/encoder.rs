@@ -11,7 +11,7 @@ use crate::session::{EncoderSession, SessionSettings, kernel_level, variant_path
 use crate::tokenizer::{TextTokenizer, Token, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, LaneSettings, LaneState,
-    ModelBundle, ModelIdentity, ModelSettings, Prefix, Result, Variant,
+    ModelBundle, ModelIdentity, ModelSettings, Prefix, Result, Task, Variant,
 };
 
 /// Texts whose tokens are held at once; length-sorting happens within them.
@@ -42,6 +42,7 @@ impl Encoder {
     /// outputs, dimension or longest text contradict `model.toml`.
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
+        bundle.require(Task::Embed)?;
         let tokenizer = TextTokenizer::open(bundle)?;
         let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
         let lane = |lane: LaneSettings| {

@@ -49,6 +49,7 @@ impl Reranker {
     /// As [`Encoder::open`](crate::Encoder::open); also a bundle that is no reranker.
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
+        bundle.require(Task::Rerank)?;
         check(bundle)?;
         let tokenizer = PairTokenizer::open(bundle)?;
         let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
@@ -196,10 +197,6 @@ fn check(bundle: &ModelBundle) -> Result<()> {
             expected: expected.to_owned(),
         })
     };
-    if model.task != Task::Rerank {
-        let expected = "\"rerank\": a reranker was asked for, this is an encoder";
-        return refused("task", format!("{:?}", model.task.name()), expected);
-    }
     if model.dimension != 1 {
         return refused(
             "dimension",
