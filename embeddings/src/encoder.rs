@@ -39,12 +39,14 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EmbeddingError::NotInitialized`] before [`initialize`](crate::initialize); a damaged file; a graph whose inputs,
-    /// outputs, dimension or longest text contradict `model.toml`.
+    /// outputs, dimension or longest text contradict `model.toml`; a variant that does not belong to the bundle; answers
+    /// to the golden texts that are not those of `model.toml`.
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
-        bundle.require(Task::Embed)?;
         let tokenizer = TextTokenizer::open(bundle)?;
         let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
+        bundle.check_task(Task::Embed)?;
+        bundle.check_variant(variant)?;
         let lane = |lane: LaneSettings| {
             (0..lane.sessions).into_par_iter().map(move |_| SessionSettings {
                 variant,
@@ -65,6 +67,7 @@ impl Encoder {
             variant,
         };
         encoder.probe()?;
+        encoder.check_golden(bundle)?;
         Ok(encoder)
     }
 
@@ -222,6 +225,18 @@ impl Encoder {
     fn run(&self, texts: &[&Tokens]) -> Result<Vec<f32>> {
         let batch = Batch::new(texts.iter().copied(), self.tokenizer.pad_id());
         self.sessions.take().encode(&batch)
+    }
+
+    /// Checks every session's answers against the golden ones.
+    fn check_golden(&self, bundle: &ModelBundle) -> Result<()> {
+        let mut leases: Vec<_> = (0..self.sessions.size()).map(|_| self.sessions.take()).collect();
+        for session in &mut leases {
+            bundle.check_golden(self.variant, |golden| {
+                let tokens = self.tokenizer.encode("", &golden.text)?;
+                session.encode(&Batch::new([&tokens].into_iter(), self.tokenizer.pad_id()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Checks the graph's answers against the settings, on a short text on every session (which also warms it) and on

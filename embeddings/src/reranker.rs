@@ -46,13 +46,14 @@ impl Reranker {
     /// Loads the tokenizer and as many sessions as both lanes of `settings` have, and scores a probe on each.
     ///
     /// # Errors
-    /// As [`Encoder::open`](crate::Encoder::open); also a bundle that is no reranker.
+    /// As [`Encoder::open`](crate::Encoder::open); `task` has to be `"rerank"`.
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
-        bundle.require(Task::Rerank)?;
-        check(bundle)?;
+        bundle.check_task(Task::Rerank)?;
+        check_normalize(bundle)?;
         let tokenizer = PairTokenizer::open(bundle)?;
         let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
+        bundle.check_variant(variant)?;
         let lanes = [settings.queries, settings.documents];
         let sessions = lanes
             .into_iter()
@@ -77,6 +78,13 @@ impl Reranker {
             waiting: AtomicUsize::new(0),
         };
         reranker.probe()?;
+        bundle.check_golden(variant, |golden| {
+            let query = golden.query.as_deref().unwrap_or_default();
+            let pairs = reranker
+                .tokenizer
+                .encode(query, &[&golden.text], LostEnd::Right)?;
+            reranker.run(&pairs)
+        })?;
         Ok(reranker)
     }
 
@@ -187,25 +195,14 @@ impl Drop for Place<'_> {
     }
 }
 
-fn check(bundle: &ModelBundle) -> Result<()> {
-    let model = bundle.settings();
-    let refused = |field, found: String, expected: &str| {
-        Err(EmbeddingError::Setting {
-            origin: bundle.settings_path().display().to_string(),
-            field,
-            found,
-            expected: expected.to_owned(),
-        })
-    };
-    if model.dimension != 1 {
-        return refused(
-            "dimension",
-            model.dimension.to_string(),
-            "1: a reranker answers one number per pair",
-        );
+fn check_normalize(bundle: &ModelBundle) -> Result<()> {
+    if !bundle.settings().normalize {
+        return Ok(());
     }
-    if model.normalize {
-        return refused("normalize", "true".to_owned(), "false: a score has no length");
-    }
-    Ok(())
+    Err(EmbeddingError::Setting {
+        origin: bundle.settings_path().display().to_string(),
+        field: "normalize",
+        found: "true".to_owned(),
+        expected: "false: a score is a number, it has no length".to_owned(),
+    })
 }

@@ -45,10 +45,6 @@ impl EncoderSession {
     pub fn open(bundle: &ModelBundle, settings: &SessionSettings) -> Result<Self> {
         let variant = settings.variant;
         let path = variant_path(bundle, variant);
-        if variant != Variant::Plain && !path.is_file() {
-            let reason = "there is no such file".to_owned();
-            return Err(EmbeddingError::Variant { path, reason });
-        }
         let failed = |error: ort::Error| EmbeddingError::Model {
             path: path.clone(),
             reason: error.to_string(),
@@ -123,7 +119,7 @@ impl EncoderSession {
 
 /// The graph file of a variant.
 pub(crate) fn variant_path(bundle: &ModelBundle, variant: Variant) -> PathBuf {
-    bundle.graph_path().with_file_name(variant.file_name())
+    bundle.graph_path(variant)
 }
 
 /// The operators that a variant's graph takes from this crate: those of [`Variant::Plain`] are all ONNX Runtime's own.

@@ -167,6 +167,17 @@ fn bundles_that_are_no_reranker_are_refused_by_name() {
 }
 
 #[test]
+fn golden_scores_are_checked() {
+    let golden = |score: f32| {
+        let table = "[[golden]]\nquery = \"apple\"\ntext = \"plum\"\nvector = ";
+        format!("{}{table}[{score:?}]\n", settings())
+    };
+    open_with(&golden(score("apple", "plum"))).unwrap();
+    let error = open_with(&golden(7.0)).err().unwrap();
+    assert!(matches!(error, EmbeddingError::GoldenScore { .. }), "{error}");
+}
+
+#[test]
 fn a_graph_with_several_scores_per_pair_is_refused() {
     let several = settings().replace("pooling = \"none\"", "pooling = \"cls\"");
     let error = open_with(&several).err().unwrap();

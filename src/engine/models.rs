@@ -38,14 +38,25 @@ impl ModelPlace {
         Ok(ModelBundle::open(&model)?)
     }
 
-    /// Loads ONNX Runtime's library, once per process.
-    pub(super) fn load_library(&self) -> Result<(), EngineError> {
+    /// Loads the library.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn load_library(&self) -> Result<(), EngineError> {
         let library = match &self.library {
             Some(library) => library.clone(),
             None => find(|home| library_in(&home.join("lib")))
                 .ok_or_else(|| missing(&format!("{HOME}/lib/libonnxruntime.so.*"), "--library"))?,
         };
         Ok(alike_embeddings::initialize(&library)?)
+    }
+
+    /// The folder of installed models: where there is none yet, the one that the working directory would get.
+    #[must_use]
+    pub fn models_folder() -> PathBuf {
+        find(existing)
+            .unwrap_or_else(|| PathBuf::from(HOME))
+            .join("models")
     }
 }
 

@@ -20,6 +20,7 @@ mod hostile_filters;
 mod interrupted;
 mod items;
 mod limits;
+mod models;
 mod older;
 mod operations;
 mod search;
