@@ -13,7 +13,7 @@ fn open_with(settings: &str) -> Result<Reranker> {
 }
 
 fn open() -> Reranker {
-    open_with(&settings()).unwrap()
+    open_with(&settings()).expect("the bundle opens")
 }
 
 #[test]
