@@ -1,34 +1,31 @@
 //! The reranker: a cross-encoder, which reads a query and a text together and answers how well the text fits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use crate::batch::{Batch, plan};
-use crate::encoder::fastest_variant;
+use crate::batch::BatchLimit;
+use crate::bulk::run_all;
+use crate::device::Sessions;
+use crate::encoder::shared;
+use crate::lanes::{Lanes, Limits, Worker};
 use crate::pairs::{LostEnd, PairTokenizer};
-use crate::pool::Pool;
-use crate::session::{EncoderSession, SessionSettings};
+use crate::session::EncoderSession;
 use crate::tokenizer::Tokens;
 use crate::{
-    Device, EmbeddingError, EncoderSettings, ModelBundle, ModelIdentity, ModelSettings, Result, Task, Variant,
+    EmbeddingError, EncoderSettings, Lane, ModelBundle, ModelIdentity, ModelSettings, Result, Task, Variant,
 };
 
-/// Scores texts against a query. `Send + Sync`; callers beyond the number of sessions wait for one.
+/// Scores texts against a query. `Send + Sync`; concurrent callers share sessions and batches, like those of an
+/// [`Encoder`](crate::Encoder).
 ///
-/// The bundle has `task = "rerank"` and `dimension = 1`; its graph takes what an encoder's takes and answers
-/// `[pairs, 1]`. A pair is tokenized with the tokenizer's own template for pairs and cut at `max_tokens`, the longer of
-/// query and text first. A text's score does not depend on the other texts of the call.
+/// The bundle has `task = "rerank"`; its graph takes what an encoder's takes and answers `[pairs, 1]`. A pair is tokenized
+/// with the tokenizer's own template for pairs and cut at `max_tokens`, the longer of query and text first. A text's score
+/// does not depend on the other texts of the call.
 pub struct Reranker {
     tokenizer: PairTokenizer,
-    sessions: Pool<EncoderSession>,
+    lanes: Lanes<EncoderSession>,
     model: ModelSettings,
     identity: ModelIdentity,
     variant: Variant,
-    batch_tokens: usize,
-    queue_tokens: usize,
-    /// Tokens of the calls that are being answered.
-    waiting: AtomicUsize,
 }
 
 /// The scores of one call.
@@ -43,7 +40,7 @@ pub struct Scored {
 }
 
 impl Reranker {
-    /// Loads the tokenizer and as many sessions as both lanes of `settings` have, and scores a probe on each.
+    /// Loads the tokenizer and all sessions, and scores a probe on each.
     ///
     /// # Errors
     /// As [`Encoder::open`](crate::Encoder::open); `task` has to be `"rerank"`.
@@ -52,40 +49,32 @@ impl Reranker {
         bundle.check_task(Task::Rerank)?;
         check_normalize(bundle)?;
         let tokenizer = PairTokenizer::open(bundle)?;
-        let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
-        bundle.check_variant(variant)?;
-        let lanes = [settings.queries, settings.documents];
-        let sessions = lanes
-            .into_iter()
-            .flat_map(|lane| (0..lane.sessions).map(move |_| lane.threads_per_session))
-            .map(|threads| SessionSettings {
-                variant,
-                device: Device::Cpu,
-                threads,
-            })
-            .collect::<Vec<_>>()
-            .par_iter()
-            .map(|settings| EncoderSession::open(bundle, settings))
-            .collect::<Result<Vec<_>>>()?;
-        let reranker = Self {
+        let pair = |query: &str, text: &str| -> Result<Vec<Arc<Tokens>>> {
+            Ok(shared(tokenizer.encode(query, &[text], LostEnd::Right)?))
+        };
+        let probe = pair("probe", "probe")?;
+        let check = |session: &mut EncoderSession| session.run(&probe).map(drop);
+        let mut sessions = Sessions::open(bundle, &settings, tokenizer.pad_id(), check)?;
+        if let Some(session) = sessions.queries.first_mut().or(sessions.documents.first_mut()) {
+            bundle.check_golden(sessions.variant, |golden| {
+                session.run(&pair(golden.query.as_deref().unwrap_or_default(), &golden.text)?)
+            })?;
+        }
+        let limits = Limits {
+            batch: BatchLimit {
+                tokens: settings.batch_tokens,
+                padded: sessions.variant == Variant::Plain,
+            },
+            linger: settings.linger,
+            queue_tokens: settings.queue_tokens,
+        };
+        Ok(Self {
             tokenizer,
-            sessions: Pool::new(sessions),
+            lanes: Lanes::new(sessions.queries, sessions.documents, limits),
             model: bundle.settings().clone(),
             identity: bundle.identity().clone(),
-            variant,
-            batch_tokens: settings.batch_tokens,
-            queue_tokens: settings.queue_tokens,
-            waiting: AtomicUsize::new(0),
-        };
-        reranker.probe()?;
-        bundle.check_golden(variant, |golden| {
-            let query = golden.query.as_deref().unwrap_or_default();
-            let pairs = reranker
-                .tokenizer
-                .encode(query, &[&golden.text], LostEnd::Right)?;
-            reranker.run(&pairs)
-        })?;
-        Ok(reranker)
+            variant: sessions.variant,
+        })
     }
 
     /// Which model the scores come from.
@@ -105,7 +94,7 @@ impl Reranker {
 
     /// Most tokens in a batch.
     pub fn batch_tokens(&self) -> usize {
-        self.batch_tokens
+        self.lanes.batch_limit().tokens
     }
 
     /// How well each text fits the query: the graph's own numbers (logits), in the order of the texts.
@@ -132,66 +121,29 @@ impl Reranker {
             .iter()
             .map(|text| format!("{}{}", self.model.document_prefix, text.as_ref()))
             .collect();
-        let pairs = self.tokenizer.encode(&query, &texts, lost)?;
+        let pairs = shared(self.tokenizer.encode(&query, &texts, lost)?);
+        let tokens: Vec<u32> = pairs.iter().map(|pair| pair.len() as u32).collect();
+        let mut scores = vec![0.0; pairs.len()];
+        run_all(&self.lanes, self.lane(&tokens), &pairs, false, |batch, rows| {
+            for (&pair, &score) in batch.iter().zip(rows) {
+                scores[pair] = score;
+            }
+        })?;
         Ok(Scored {
-            scores: self.run(&pairs)?,
-            tokens: pairs.iter().map(|pair| pair.len() as u32).collect(),
+            scores,
+            tokens,
             truncated: pairs.iter().map(|pair| pair.truncated).collect(),
         })
     }
 
-    /// Scores of all pairs, batch after batch, each on the next free session.
-    fn run(&self, pairs: &[Tokens]) -> Result<Vec<f32>> {
-        let lengths: Vec<usize> = pairs.iter().map(Tokens::len).collect();
-        let _place = self.admit(lengths.iter().sum())?;
-        let mut scores = vec![0.0; pairs.len()];
-        for batch in plan(&lengths, self.batch_tokens, 1) {
-            let rows = Batch::new(batch.iter().map(|&pair| &pairs[pair]), self.tokenizer.pad_id());
-            let found = self.sessions.take().encode(&rows);
-            let found = found.map_err(|error| error.at(|row| batch[row]))?;
-            for (&pair, score) in batch.iter().zip(found) {
-                scores[pair] = score;
-            }
+    /// Calls that fit into one batch go before larger ones.
+    fn lane(&self, tokens: &[u32]) -> Lane {
+        let total: u64 = tokens.iter().copied().map(u64::from).sum();
+        if total <= self.batch_tokens() as u64 {
+            Lane::Queries
+        } else {
+            Lane::Documents
         }
-        Ok(scores)
-    }
-
-    /// A place for a call of that many tokens. A call is refused for what waits before it, never for its own size.
-    fn admit(&self, tokens: usize) -> Result<Place<'_>> {
-        let before = self.waiting.fetch_add(tokens, Ordering::Relaxed);
-        let place = Place {
-            waiting: &self.waiting,
-            tokens,
-        };
-        if before > 0 && before + tokens > self.queue_tokens {
-            return Err(EmbeddingError::Overloaded {
-                waiting: before + tokens,
-                limit: self.queue_tokens,
-            });
-        }
-        Ok(place)
-    }
-
-    /// Checks the graph's answers against the settings, and warms every session.
-    fn probe(&self) -> Result<()> {
-        let pairs = self.tokenizer.encode("probe", &["probe"], LostEnd::Right)?;
-        let batch = Batch::new(pairs.iter(), self.tokenizer.pad_id());
-        let mut leases: Vec<_> = (0..self.sessions.size()).map(|_| self.sessions.take()).collect();
-        leases
-            .iter_mut()
-            .try_for_each(|session| session.encode(&batch).map(drop))
-    }
-}
-
-/// Tokens that are being scored, until dropped.
-struct Place<'a> {
-    waiting: &'a AtomicUsize,
-    tokens: usize,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(self.tokens, Ordering::Relaxed);
     }
 }
 
