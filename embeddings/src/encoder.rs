@@ -10,7 +10,7 @@ use crate::session::{EncoderSession, kernel_level};
 use crate::tokenizer::{TextTokenizer, Token, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, ModelBundle, ModelIdentity,
-    ModelSettings, Prefix, Result, Task, Variant,
+    ModelSettings, Prefix, QueryTokens, Result, Task, Variant,
 };
 
 /// Texts whose tokens are held at once; length-sorting happens within them.
@@ -117,9 +117,27 @@ impl Encoder {
     /// A text that can't be tokenized, a failure of the graph, or a vector that is not finite.
     /// [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
     pub fn encode_query(&self, text: &str) -> Result<Vec<f32>> {
+        self.encode_read_query(&self.read_query(text)?)
+    }
+
+    /// What the model reads of a query: the first half of [`encode_query`](Self::encode_query), some hundredths of its
+    /// time.
+    ///
+    /// # Errors
+    /// A text that can't be tokenized.
+    pub fn read_query(&self, text: &str) -> Result<QueryTokens> {
         let tokens = self.tokenizer.encode(&self.model.query_prefix, text)?;
-        self.lanes
-            .run(Lane::Queries, &[Arc::new(tokens)], &Admission::Limited)
+        Ok(QueryTokens(Arc::new(tokens)))
+    }
+
+    /// The vector of a query that was read: the other half of [`encode_query`](Self::encode_query).
+    ///
+    /// # Errors
+    /// A failure of the graph, or a vector that is not finite.
+    /// [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
+    pub fn encode_read_query(&self, query: &QueryTokens) -> Result<Vec<f32>> {
+        let texts = std::slice::from_ref(&query.0);
+        self.lanes.run(Lane::Queries, texts, &Admission::Limited)
     }
 
     /// The vectors of `inputs`, each with its prefix, and what became of each text.

@@ -50,7 +50,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};
 pub use golden::Golden;
-pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix};
+pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix, QueryTokens};
 pub use pairs::LostEnd;
 pub use pooling::Pooling;
 pub use reranker::{Reranker, Scored};

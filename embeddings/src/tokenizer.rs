@@ -20,7 +20,7 @@ pub(crate) const FIRST_PREFIX: usize = 16;
 pub(crate) const LONGEST_PREFIX: usize = 1024;
 
 /// The tokens of one text: never empty, special tokens included, no padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Tokens {
     /// Vocabulary ids.
     pub ids: Vec<u32>,

@@ -39,8 +39,8 @@ struct Library {
 impl Library {
     fn load(&self) -> anyhow::Result<()> {
         let place = ModelPlace {
-            model: None,
             library: self.library.clone(),
+            ..ModelPlace::default()
         };
         Ok(place.load_library()?)
     }

@@ -1,31 +1,41 @@
 //! The configured reranker, and the encoders by which texts are encoded for callers.
 
-use super::{Engine, EngineError, ModelPlace, cores};
+use super::{Engine, EngineError, ModelPlace};
 use alike_embeddings::{Encoder, EncoderSettings, ModelBundle, Reranker};
 use std::sync::Arc;
 
 impl ModelPlace {
     /// Opens the reranker, if one is configured.
-    pub(super) fn open_reranker(&self) -> Result<Option<Reranker>, EngineError> {
+    pub(super) fn open_reranker(&self, settings: EncoderSettings) -> Result<Option<Reranker>, EngineError> {
         let Some(folder) = &self.reranker else {
             return Ok(None);
         };
         self.load_library()?;
         let bundle = ModelBundle::open(folder)?;
-        let reranker = Reranker::open(&bundle, EncoderSettings::for_queries(cores()))?;
+        let reranker = Reranker::open(&bundle, settings)?;
         tracing::info!(model = %reranker.identity(), "reranker loaded");
         Ok(Some(reranker))
     }
 }
 
 impl Engine {
-    /// The encoders that texts can be encoded with; the installed one first. It is loaded now if no collection needed
-    /// it before.
+    /// The encoders that texts can be encoded with: the installed one first, which is loaded now if no collection needed
+    /// it before, then those that collections were built with.
     ///
     /// # Errors
-    /// The model cannot be loaded.
+    /// The installed model cannot be loaded, and there is no other.
     pub fn encoders(&self) -> Result<Vec<Arc<Encoder>>, EngineError> {
-        Ok(vec![self.models.encoder()?])
+        let first = self.models.encoder();
+        let mut encoders = self.models.in_use();
+        match first {
+            Ok(first) => {
+                encoders.retain(|encoder| encoder.identity() != first.identity());
+                encoders.insert(0, first);
+            }
+            Err(error) if encoders.is_empty() => return Err(error),
+            Err(_) => {}
+        }
+        Ok(encoders)
     }
 
     /// The reranker.

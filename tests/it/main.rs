@@ -13,6 +13,7 @@ mod bad_input;
 mod bad_rows;
 mod damaged;
 mod efforts;
+mod encoder;
 mod events;
 mod formats;
 mod hostile;

@@ -258,7 +258,9 @@ fn a_leader_with_company_waits_for_more_until_the_batch_is_full() {
         let last = query(scope, &lanes, 6, 8);
         stage.admit(1);
         rows(last);
-        others.map(rows);
+        for other in others {
+            rows(other);
+        }
     });
     assert_eq!(stage.batches(), [vec![1], vec![2], vec![3, 4, 5, 6]]);
 }
