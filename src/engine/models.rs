@@ -21,6 +21,8 @@ pub struct ModelPlace {
     pub others: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub library: Option<PathBuf>,
+    /// The bundle's folder of a cross-encoder; never looked for.
+    pub reranker: Option<PathBuf>,
     /// How models are run.
     pub run: ModelRun,
 }
