@@ -13,6 +13,12 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use tempfile::TempDir;
 
+#[path = "../../embeddings/tests/support/cross.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod cross;
+#[path = "../../embeddings/tests/support/protobuf.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod protobuf;
 #[path = "../../embeddings/tests/support/tiny.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod tiny;
@@ -263,6 +269,38 @@ fn of_several_outputs_the_one_with_the_token_states_is_used() {
     let unknown = || with_outputs(vec!["a", "b"]);
     pull_tiny(unknown(), &folder, &[]).failed_naming(&["a, b", "--output"]);
     pull_tiny(unknown(), &folder, &["--output", "b"]).succeeded();
+}
+
+#[test]
+fn a_cross_encoder_becomes_a_reranker_with_golden_scores() {
+    let bundle = cross::write(&cross::settings());
+    let file = |name: &str| fs::read(bundle.path().join(name)).unwrap();
+    let config = json!({
+        "architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"},
+        "max_position_embeddings": 512,
+    });
+    let files = Files::from([
+        ("model.onnx", file("model.onnx")),
+        ("tokenizer.json", file("tokenizer.json")),
+        ("config.json", config.to_string().into()),
+        (
+            "tokenizer_config.json",
+            json!({"model_max_length": 9}).to_string().into(),
+        ),
+    ]);
+    let folder = temp_dir();
+    pull_tiny(files, &folder, &["--no-optimize"]).succeeded();
+    let target = folder.path().join("tiny");
+    let found = check(&target).succeeded().last_line_json();
+    assert_eq!(
+        (&found["task"], &found["dimension"]),
+        (&json!("rerank"), &json!(1))
+    );
+    assert_eq!((&found["golden"], &found["max_tokens"]), (&json!(3), &json!(9)));
+    let settings = fs::read_to_string(target.join("model.toml")).unwrap();
+    let (before, score) = settings.rsplit_once("vector = [").unwrap();
+    fs::write(target.join("model.toml"), format!("{before}vector = [7{score}")).unwrap();
+    check(&target).failed_naming(&["golden pair", "shoes for wet mountains", "model.toml"]);
 }
 
 /// Weights of a BERT encoder with one layer, 8 wide, for the tiny vocabulary, as safetensors.
