@@ -124,7 +124,7 @@ impl ModelPlace {
     /// The folder of installed models: where there is none yet, the one that the working directory would get.
     #[must_use]
     pub fn models_folder() -> PathBuf {
-        find(existing)
+        find(|home| existing(home.to_owned()))
             .unwrap_or_else(|| PathBuf::from(HOME))
             .join("models")
     }

@@ -22,9 +22,15 @@ fn vectors(answer: &Answer) -> Vec<Vec<f32>> {
     assert_eq!(answer["object"], "list");
     let data = answer["data"].as_array().expect("data");
     let vector = |(position, entry): (usize, &Value)| {
-        assert_eq!((&entry["object"], &entry["index"]), (&json!("embedding"), &json!(position)));
+        assert_eq!(
+            (&entry["object"], &entry["index"]),
+            (&json!("embedding"), &json!(position))
+        );
         let numbers = entry["embedding"].as_array().expect("numbers");
-        numbers.iter().map(|number| number.as_f64().expect("a number") as f32).collect()
+        numbers
+            .iter()
+            .map(|number| number.as_f64().expect("a number") as f32)
+            .collect()
     };
     data.iter().enumerate().map(vector).collect()
 }
@@ -39,10 +45,17 @@ fn refused(answer: &Answer, status: u16) -> Value {
         answer.text()
     );
     let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
-    let error = body["error"].as_object().unwrap_or_else(|| panic!("no error in {body}"));
+    let error = body["error"]
+        .as_object()
+        .unwrap_or_else(|| panic!("no error in {body}"));
     let keys: Vec<&str> = error.keys().map(String::as_str).collect();
     assert_eq!(keys, ["code", "message", "param", "type"], "{body}");
-    assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+    assert!(
+        error["message"]
+            .as_str()
+            .is_some_and(|message| !message.is_empty()),
+        "{body}"
+    );
     body["error"].clone()
 }
 
@@ -86,15 +99,27 @@ fn every_shape_of_input_gives_the_same_vector() {
         found.iter().for_each(|vector| assert_near(vector, &expected));
         let answer = answer.json();
         let tokens = 4 * count;
-        assert_eq!(answer["usage"], json!({"prompt_tokens": tokens, "total_tokens": tokens}), "{input}");
-        assert!(answer["model"].as_str().unwrap().starts_with("all-minilm-l6-v2@1:"), "{answer}");
+        assert_eq!(
+            answer["usage"],
+            json!({"prompt_tokens": tokens, "total_tokens": tokens}),
+            "{input}"
+        );
+        assert!(
+            answer["model"]
+                .as_str()
+                .unwrap()
+                .starts_with("all-minilm-l6-v2@1:"),
+            "{answer}"
+        );
     }
 }
 
 #[test]
 fn vectors_come_in_the_order_of_the_texts() {
     let (server, _) = shared_shop();
-    let texts: Vec<String> = (0..40).map(|at| format!("{} thing number {at}", "very ".repeat(at % 7))).collect();
+    let texts: Vec<String> = (0..40)
+        .map(|at| format!("{} thing number {at}", "very ".repeat(at % 7)))
+        .collect();
     let together = vectors(&embed(server, &json!(texts)));
     assert_eq!(together.len(), 40);
     for (text, vector) in texts.iter().zip(&together).step_by(7) {
@@ -155,8 +180,14 @@ fn a_model_answers_to_its_names_and_puts_its_prefixes() {
     let server = Server::start_with(data.path(), &flags, &[]);
     let list = server.get("/v1/models").json();
     let only = &list["data"][0];
-    assert_eq!((&list["object"], &only["id"], &only["object"]), (&json!("list"), &json!("prefixed@7"), &json!("model")));
-    assert_eq!((&only["dimension"], &only["max_tokens"], &only["created"]), (&json!(384), &json!(16), &json!(0)));
+    assert_eq!(
+        (&list["object"], &only["id"], &only["object"]),
+        (&json!("list"), &json!("prefixed@7"), &json!("model"))
+    );
+    assert_eq!(
+        (&only["dimension"], &only["max_tokens"], &only["created"]),
+        (&json!(384), &json!(16), &json!(0))
+    );
     let digest = only["digest"].as_str().unwrap();
     let short = format!("prefixed@7:{}", &digest[..12]);
     let whole = format!("prefixed@7:{digest}");
@@ -169,20 +200,39 @@ fn a_model_answers_to_its_names_and_puts_its_prefixes() {
         assert_eq!(ask(name, "red shoes", None), plain, "{name}");
         assert_eq!(server.get(&format!("/v1/models/{name}")).json(), *only, "{name}");
     }
-    assert_near(&ask("prefixed", "red shoes", Some("query")), &ask("prefixed", "query: red shoes", None));
-    assert_near(&ask("prefixed", "red shoes", Some("document")), &ask("prefixed", "passage: red shoes", None));
+    assert_near(
+        &ask("prefixed", "red shoes", Some("query")),
+        &ask("prefixed", "query: red shoes", None),
+    );
+    assert_near(
+        &ask("prefixed", "red shoes", Some("document")),
+        &ask("prefixed", "passage: red shoes", None),
+    );
     assert_ne!(ask("prefixed", "red shoes", Some("query")), plain);
 }
 
 #[test]
 fn other_models_are_not_found() {
     let (server, _) = shared_shop();
-    for name in ["text-embedding-3-small", "all-minilm-l6-v2@2", "All-MiniLM-L6-v2", "", "x".repeat(5_000).as_str()] {
+    for name in [
+        "text-embedding-3-small",
+        "all-minilm-l6-v2@2",
+        "All-MiniLM-L6-v2",
+        "",
+        "x".repeat(5_000).as_str(),
+    ] {
         let answer = server.post("/v1/embeddings", &json!({"model": name, "input": "x"}));
         let error = refused(&answer, 404);
-        assert_eq!((&error["code"], &error["param"]), (&json!("model_not_found"), &json!("model")), "{error}");
+        assert_eq!(
+            (&error["code"], &error["param"]),
+            (&json!("model_not_found"), &json!("model")),
+            "{error}"
+        );
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains("all-minilm-l6-v2@1:") && message.len() < 500, "{message}");
+        assert!(
+            message.contains("all-minilm-l6-v2@1:") && message.len() < 500,
+            "{message}"
+        );
     }
     let error = refused(&server.get("/v1/models/text-embedding-3-small"), 404);
     assert_eq!(error["code"], "model_not_found");
@@ -196,9 +246,15 @@ fn long_texts_are_cut_and_named_or_refused() {
     assert_eq!(answer.truncated.as_deref(), Some("0,2"));
     assert_eq!(answer.json()["usage"]["prompt_tokens"], 256 + 3 + 256);
     assert_eq!(embed(server, &json!("shoe")).truncated, None);
-    assert_eq!(embed(server, &json!(vec![7592; 300])).truncated.as_deref(), Some("0"));
+    assert_eq!(
+        embed(server, &json!(vec![7592; 300])).truncated.as_deref(),
+        Some("0")
+    );
     let megabytes = embed(server, &json!("x".repeat(3_000_000)));
-    assert_eq!((megabytes.status, megabytes.truncated.as_deref()), (200, Some("0")));
+    assert_eq!(
+        (megabytes.status, megabytes.truncated.as_deref()),
+        (200, Some("0"))
+    );
 
     let strict = Server::start_with(data, &[], &[("ALIKE__SERVER__LONG_TEXT", "refuse")]);
     let error = refused(&embed(&strict, &json!(["shoe", long])), 400);
@@ -207,7 +263,10 @@ fn long_texts_are_cut_and_named_or_refused() {
         (&json!("context_length_exceeded"), &json!("input[1]")),
         "{error}"
     );
-    assert!(error["message"].as_str().unwrap().contains("256 tokens"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("256 tokens"),
+        "{error}"
+    );
     assert_eq!(refused(&embed(&strict, &json!(long)), 400)["param"], "input");
     assert_eq!(vectors(&embed(&strict, &json!("shoe ".repeat(254)))).len(), 1);
 }
@@ -232,10 +291,22 @@ fn wrong_values_are_refused_by_name() {
         (with("input", json!(["a", 5])), "input", "token ids beside texts"),
         (with("input", json!(["a", null])), "input[1]", "expected a string"),
         (with("input", json!([7592, 30_522])), "input", "30522"),
-        (with("input", json!(["a", [4_294_967_295_u32]])), "input[1]", "4294967295"),
-        (with("input", json!([4_294_967_296_u64])), "input[0]", "4294967296"),
+        (
+            with("input", json!(["a", [4_294_967_295_u32]])),
+            "input[1]",
+            "4294967295",
+        ),
+        (
+            with("input", json!([4_294_967_296_u64])),
+            "input[0]",
+            "4294967296",
+        ),
         (with("input", json!([-1])), "input[0]", "-1"),
-        (with("input", json!([1.5])), "input[0]", "expected a string, a token id"),
+        (
+            with("input", json!([1.5])),
+            "input[0]",
+            "expected a string, a token id",
+        ),
         (with("model", json!(null)), "model", "expected a string"),
         (with("encoding_format", json!("hex")), "encoding_format", "base64"),
         (with("dimensions", json!(256)), "dimensions", "384"),
@@ -251,8 +322,15 @@ fn wrong_values_are_refused_by_name() {
     ] {
         let error = refused(&server.post("/v1/embeddings", &body), 400);
         let shown: String = body.to_string().chars().take(80).collect();
-        assert_eq!((&error["param"], &error["type"]), (&json!(param), &json!("invalid_request_error")), "{shown}: {error}");
-        assert!(error["message"].as_str().unwrap().contains(needle), "{shown}: {error}");
+        assert_eq!(
+            (&error["param"], &error["type"]),
+            (&json!(param), &json!("invalid_request_error")),
+            "{shown}: {error}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains(needle),
+            "{shown}: {error}"
+        );
     }
     assert_eq!(embed(server, &json!("still here")).status, 200);
 }
@@ -265,12 +343,30 @@ fn bytes_that_are_no_request_are_refused() {
         (&b""[..], "empty"),
         (b"{", "EOF"),
         (b"\x00\xff\xfe", "UTF-8"),
-        (b"{\"model\": \"all-minilm-l6-v2\", \"input\": \"caf\xe9\"}", "UTF-8"),
-        (br#"{"model": "all-minilm-l6-v2", "input": "\ud800"}"#, "surrogate"),
-        (br#"{"model": "all-minilm-l6-v2", "input": ["a", "\udc00x"]}"#, "surrogate"),
-        (b"{\"model\": \"all-minilm-l6-v2\", \"input\": \"a\x07b\"}", "control character"),
-        (br#"{"model": "all-minilm-l6-v2", "input": "a"} trailing"#, "trailing"),
-        (br#"{"model": "m", "model": "m", "input": "a"}"#, "duplicate field"),
+        (
+            b"{\"model\": \"all-minilm-l6-v2\", \"input\": \"caf\xe9\"}",
+            "UTF-8",
+        ),
+        (
+            br#"{"model": "all-minilm-l6-v2", "input": "\ud800"}"#,
+            "surrogate",
+        ),
+        (
+            br#"{"model": "all-minilm-l6-v2", "input": ["a", "\udc00x"]}"#,
+            "surrogate",
+        ),
+        (
+            b"{\"model\": \"all-minilm-l6-v2\", \"input\": \"a\x07b\"}",
+            "control character",
+        ),
+        (
+            br#"{"model": "all-minilm-l6-v2", "input": "a"} trailing"#,
+            "trailing",
+        ),
+        (
+            br#"{"model": "m", "model": "m", "input": "a"}"#,
+            "duplicate field",
+        ),
         (deep.as_bytes(), "token id"),
     ] {
         let error = refused(&server.ask("POST", "/v1/embeddings", Some(body)), 400);
@@ -289,7 +385,10 @@ fn other_refusals_have_the_same_shape() {
     assert_eq!(error["code"], "method_not_supported");
     let large = format!(r#"{{"model": "{MODEL}", "input": "{}"}}"#, "x".repeat(9 << 20));
     let error = refused(&server.ask("POST", "/v1/embeddings", Some(large.as_bytes())), 413);
-    assert!(error["message"].as_str().unwrap().contains("body_limit_bytes"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("body_limit_bytes"),
+        "{error}"
+    );
     assert_eq!(embed(server, &json!("still here")).status, 200);
 
     let hurried = Server::start_with(data, &[], &[("ALIKE__SERVER__REQUEST_TIMEOUT_MS", "1")]);
@@ -302,7 +401,10 @@ fn other_refusals_have_the_same_shape() {
     let empty = temp_dir();
     let modelless = Server::start_with(empty.path(), &flags, &[]);
     let error = refused(&embed(&modelless, &json!("x")), 503);
-    assert!(error["message"].as_str().unwrap().contains("no-such-model"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("no-such-model"),
+        "{error}"
+    );
     assert_eq!(modelless.get("/livez").status, 200);
 }
 
@@ -310,14 +412,25 @@ fn other_refusals_have_the_same_shape() {
 fn callers_beyond_the_limit_are_told_to_come_back() {
     let (_, data) = shared_shop();
     let server = Server::start_with(data, &[], &[("ALIKE__SERVER__MAX_IN_FLIGHT", "1")]);
-    let texts = json!(vec!["something to keep my coffee warm on the train ".repeat(10); 20]);
+    let texts = json!(vec![
+        "something to keep my coffee warm on the train ".repeat(10);
+        20
+    ]);
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let ask = || (0..4).map(|_| embed(&server, &texts)).collect::<Vec<_>>();
         let callers: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
-        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+        callers
+            .into_iter()
+            .flat_map(|caller| caller.join().unwrap())
+            .collect()
     });
     let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    assert!(!good.is_empty() && !bad.is_empty(), "{} good, {} refused", good.len(), bad.len());
+    assert!(
+        !good.is_empty() && !bad.is_empty(),
+        "{} good, {} refused",
+        good.len(),
+        bad.len()
+    );
     for answer in bad {
         let error = refused(answer, 429);
         assert_eq!(error["code"], "rate_limit_exceeded");

@@ -173,10 +173,18 @@ fn the_api_document_has_every_route() {
         );
     }
     assert!(text.contains("application/problem+json"));
-    for (path, schema) in [("/v1/embeddings", "EmbeddingsBody"), ("/embed", "EmbedBody"), ("/rerank", "RerankBody")] {
+    for (path, schema) in [
+        ("/v1/embeddings", "EmbeddingsBody"),
+        ("/embed", "EmbedBody"),
+        ("/rerank", "RerankBody"),
+    ] {
         let example = &document["components"]["schemas"][schema]["example"];
         assert!(example.is_object(), "{path} has no example");
-        assert_ne!(server.post(path, example).status, 422, "the example of {path} is understood");
+        assert_ne!(
+            server.post(path, example).status,
+            422,
+            "the example of {path} is understood"
+        );
     }
 }
 

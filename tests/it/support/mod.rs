@@ -1,9 +1,9 @@
 //! What all modules share: temporary stores, the command line, servers, and the one way to wait.
 
 mod catalog;
+mod command;
 #[path = "../../../embeddings/tests/support/cross.rs"]
 pub(crate) mod cross;
-mod command;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
 mod server;
