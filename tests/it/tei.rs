@@ -481,10 +481,10 @@ fn tokens_are_shown_and_turned_back() {
         422,
         "Tokenizer",
     );
-    refused(&server.post("/decode", &json!({"ids": "x"})), 413, "Validation");
+    refused(&server.post("/decode", &json!({"ids": "x"})), 422, "Validation");
     refused(
         &server.post("/tokenize", &json!({"inputs": [5]})),
-        413,
+        422,
         "Validation",
     );
     let endless = refused(
