@@ -2,6 +2,10 @@
 
 mod catalog;
 mod command;
+#[path = "../../../embeddings/tests/support/cross.rs"]
+pub(crate) mod cross;
+#[path = "../../../embeddings/tests/support/protobuf.rs"]
+mod protobuf;
 mod server;
 mod store;
 pub(crate) mod web;
