@@ -1,9 +1,11 @@
-//! `alike model check` and `alike model list`: what is installed, and what is wrong with it.
+//! `alike model check`, `list` and `optimize`: what is installed, what is wrong with it, and its fastest variant.
 
 use crate::support::models::{check, installed, model};
-use crate::support::temp_dir;
+use crate::support::{Finished, temp_dir, tiny};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A folder with links to the installed model's plain files.
@@ -125,4 +127,77 @@ fn models_are_listed_damaged_ones_too() {
         "{text}"
     );
     model(&["list".as_ref(), "/does/not/exist".as_ref()]).failed_naming(&["/does/not/exist"]);
+}
+
+fn optimize(dir: &Path, flags: &[&str]) -> Finished {
+    let flags: Vec<&OsStr> = flags.iter().map(OsStr::new).collect();
+    model(&[&["optimize".as_ref(), dir.as_ref()], flags.as_slice()].concat())
+}
+
+/// Which variants can be used, as `alike model check` says.
+fn good_variants(dir: &Path) -> Vec<(String, bool)> {
+    let found = check(dir).last_line_json();
+    let variants = found["variants"].as_array().unwrap().iter();
+    variants
+        .map(|variant| {
+            (
+                variant["variant"].as_str().unwrap().to_owned(),
+                variant["error"].is_null(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_variant_is_made_kept_refused_when_stale_and_made_again() {
+    let both = |int8: bool| vec![("plain".to_owned(), true), ("int8".to_owned(), int8)];
+    let folder = temp_dir();
+    let copy = linked(folder.path());
+    let before = check(&copy).succeeded().last_line_json();
+    let report = optimize(&copy, &["--json"]).succeeded().last_line_json();
+    assert!(report["mean"].as_f64().unwrap() >= 0.998, "{report}");
+    assert_eq!((&report["layers"], &report["width"]), (&json!(6), &json!(384)));
+    let after = check(&copy).succeeded().last_line_json();
+    assert_eq!(before["digest"], after["digest"]);
+    let cosines = after["variants"][1]["agreement"].as_array().unwrap();
+    assert!(
+        cosines.iter().all(|cosine| cosine.as_f64().unwrap() >= 0.99),
+        "{after}"
+    );
+
+    let variant = copy.join("model.int8.onnx");
+    let made = fs::metadata(&variant).unwrap().ino();
+    let finished = optimize(&copy, &["--if-needed"]).succeeded();
+    assert!(finished.stdout.contains("up to date"), "{finished:?}");
+    assert_eq!(fs::metadata(&variant).unwrap().ino(), made);
+
+    let data = copy.join("model.int8.onnx.data");
+    let mut weights = fs::read(&data).unwrap();
+    let middle = weights.len() / 2;
+    weights[middle] ^= 1;
+    fs::write(&data, weights).unwrap();
+    check(&copy).failed_naming(&["variant int8", "model.int8.onnx.data", "damaged"]);
+    assert_eq!(good_variants(&copy), both(false));
+
+    // The same graph with a description added: another file.
+    let mut graph = fs::read(copy.join("model.onnx")).unwrap();
+    graph.extend([0x32, 1, b'a']);
+    fs::remove_file(copy.join("model.onnx")).unwrap();
+    fs::write(copy.join("model.onnx"), graph).unwrap();
+    check(&copy).failed_naming(&["variant int8", "another model.onnx", "alike model optimize"]);
+    optimize(&copy, &["--if-needed"]).succeeded();
+    assert_eq!(good_variants(&copy), both(true));
+}
+
+#[test]
+fn a_graph_that_is_no_bert_stays_as_it_is() {
+    let bundle = tiny::Tiny::new("mean").write();
+    optimize(bundle.path(), &[]).failed_naming(&["model.onnx", "can't be optimized"]);
+    let mut names: Vec<_> = fs::read_dir(bundle.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["model.onnx", "model.toml", "tokenizer.json"]);
+    optimize(Path::new("/no/such/model"), &[]).failed_naming(&["/no/such/model"]);
 }
