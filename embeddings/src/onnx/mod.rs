@@ -14,4 +14,8 @@ pub(crate) mod recognize;
 pub(crate) mod rewrite;
 #[cfg(test)]
 mod scratch;
+#[cfg(test)]
+mod styles;
 pub(crate) mod tensor;
+#[cfg(test)]
+mod tests;
