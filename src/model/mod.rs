@@ -20,7 +20,7 @@ pub use draft::Draft;
 pub use error::PullError;
 pub use name::{Source, Wheel};
 
-use alike_embeddings::{Head, ModelBundle, ModelSettings, Pooling, Task, author, graph_outputs};
+use alike_embeddings::{GraphHead, ModelBundle, ModelSettings, Pooling, Task, author_graph, graph_outputs};
 use describe::Described;
 use error::file_error;
 use gather::{Gatherer, TOKENIZER};
@@ -95,7 +95,7 @@ pub fn pull(request: &Request, draft: &Draft, report: &Report<'_>) -> Result<Mod
         }
         None => {
             report(Step::Doing("making an ONNX graph of the weights"));
-            author_graph(&files, &folder, &mut settings)?;
+            write_graph(&files, &folder, &mut settings)?;
         }
     }
     report(Step::Doing("recording golden answers of the plain graph"));
@@ -225,15 +225,15 @@ fn choose_output(bundle: &Path, origin: &str, settings: &mut ModelSettings) -> R
 }
 
 /// Makes a graph of the weights; it pools and normalizes, so that the bundle needn't.
-fn author_graph(files: &Path, bundle: &Path, settings: &mut ModelSettings) -> Result<(), PullError> {
+fn write_graph(files: &Path, bundle: &Path, settings: &mut ModelSettings) -> Result<(), PullError> {
     let head = match settings.task {
-        Task::Embed => Head::Embedding {
+        Task::Embed => GraphHead::Embedding {
             pooling: settings.pooling,
             normalize: settings.normalize,
         },
-        Task::Rerank => Head::Score,
+        Task::Rerank => GraphHead::Score,
     };
-    let graph = author(files, &settings.name, head)?;
+    let graph = author_graph(files, &settings.name, head)?;
     let path = bundle.join(GRAPH);
     fs::write(&path, graph).map_err(file_error(&path, "can't be written"))?;
     settings.pooling = Pooling::None;
