@@ -31,15 +31,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     args.library.load()?;
+    let path = args.dir.join(Variant::Int8.file_name());
     if args.if_needed && is_current(&args.dir)? {
-        let path = args.dir.join(Variant::Int8.file_name());
         return print_line(&format!("{}: up to date", path.display()));
     }
     let report = optimize(&args.dir)?;
     if args.json {
         return print_line(&as_json(&report));
     }
-    print_line(&as_text(&args.dir, &report))
+    print_line(&format!("{}: {}", path.display(), summary(&report)))
 }
 
 /// Makes the variant; says that it will take a while.
@@ -69,11 +69,11 @@ fn as_json(report: &OptimizeReport) -> String {
     .to_string()
 }
 
-fn as_text(dir: &Path, report: &OptimizeReport) -> String {
+/// What was found and how well it agrees, for people.
+pub(super) fn summary(report: &OptimizeReport) -> String {
     format!(
-        "{}: {} layers, {} wide, {} heads; {:.1} MB\n\
-         cosine to the plain graph's vectors on {} texts: {:.5} on average, {:.5} at least",
-        dir.join(Variant::Int8.file_name()).display(),
+        "{} layers, {} wide, {} heads, {:.1} MB; cosine to the plain graph's vectors on {} texts: {:.5} on average, \
+         {:.5} at least",
         report.layers,
         report.width,
         report.heads,

@@ -1,6 +1,7 @@
 //! `alike model pull`.
 
 use super::Library;
+use super::optimize::{optimize, summary};
 use crate::cli::print_line;
 use crate::cli::progress::{Progress, say};
 use crate::engine::ModelPlace;
@@ -100,20 +101,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         overrides: args.model.overrides(),
     };
     let draft = Arc::new(Draft::beside(&target, args.force)?);
-    let (worker, optimize) = (Arc::clone(&draft), !args.no_optimize);
-    let identity = unless_interrupted(move || make(&request, &worker, optimize), || draft.discard())?;
+    let (worker, fast) = (Arc::clone(&draft), !args.no_optimize);
+    let identity = unless_interrupted(move || make(&request, &worker, fast), || draft.discard())?;
     draft.publish(BUNDLE)?;
     print_line(&format!("{identity} in {}", draft.target().display()))
 }
 
 /// Fills the draft.
-fn make(request: &Request, draft: &Draft, optimize: bool) -> anyhow::Result<ModelIdentity> {
+fn make(request: &Request, draft: &Draft, fast: bool) -> anyhow::Result<ModelIdentity> {
     let download = Mutex::new(None);
     let bundle = pull(request, draft, &|step| show(&download, step))?;
-    if optimize && let Err(error) = super::optimize::optimize(bundle.dir()) {
-        say(&format!(
-            "the model stays as it is, without a faster variant: {error:#}"
-        ));
+    if fast {
+        match optimize(bundle.dir()) {
+            Ok(report) => say(&summary(&report)),
+            Err(error) => say(&format!("the model stays without a faster variant: {error:#}")),
+        }
     }
     Ok(bundle.identity().clone())
 }
