@@ -367,7 +367,7 @@ fn bytes_that_are_no_request_are_refused() {
             br#"{"model": "m", "model": "m", "input": "a"}"#,
             "duplicate field",
         ),
-        (deep.as_bytes(), "token id"),
+        (deep.as_bytes(), "recursion limit"),
     ] {
         let error = refused(&server.ask("POST", "/v1/embeddings", Some(body)), 400);
         let message = error["message"].as_str().unwrap().to_lowercase();
