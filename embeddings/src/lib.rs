@@ -44,13 +44,15 @@ mod runtime;
 mod session;
 mod settings;
 mod tokenizer;
+mod transformer;
 
-pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task};
+pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task, graph_outputs};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};
 pub use golden::Golden;
 pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix, QueryTokens};
+pub use onnx::author::{Head, author};
 pub use pairs::LostEnd;
 pub use pooling::Pooling;
 pub use reranker::{Reranker, Scored};

@@ -4,10 +4,14 @@ mod catalog;
 mod command;
 #[path = "../../../embeddings/tests/support/cross.rs"]
 pub(crate) mod cross;
+pub(crate) mod models;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
 mod server;
 mod store;
+#[path = "../../../embeddings/tests/support/tiny.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub(crate) mod tiny;
 pub(crate) mod web;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
