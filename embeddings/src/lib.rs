@@ -36,6 +36,7 @@ mod golden;
 mod input;
 mod lanes;
 mod onnx;
+mod operator;
 mod pairs;
 mod pooling;
 mod queue;
