@@ -26,6 +26,7 @@ mod older;
 mod openai;
 mod operations;
 mod pulls;
+mod rerank;
 mod search;
 mod support;
 mod swaps;
