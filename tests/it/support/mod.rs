@@ -8,6 +8,9 @@ pub(crate) mod cross;
 mod protobuf;
 mod server;
 mod store;
+#[path = "../../../embeddings/tests/support/tiny.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub(crate) mod tiny;
 pub(crate) mod web;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
