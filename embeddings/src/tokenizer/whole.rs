@@ -30,15 +30,16 @@ impl TextTokenizer {
             let reason = format!("it has {} bytes, at most {most} are tokenized", text.len());
             return Err(failed(reason));
         }
-        let encoding = self.inner.encode_char_offsets(text.as_str(), false);
+        let encoding = self.inner.encode_char_offsets(text.as_str(), true);
         let encoding = encoding.map_err(|error| failed(error.to_string()))?;
         let starts: Vec<usize> = text
             .char_indices()
             .map(|(at, _)| at)
             .chain([text.len()])
             .collect();
-        let own = parts(&encoding).flat_map(|part| part.get_ids().iter().zip(part.get_offsets()));
-        let own = own.map(|(&id, offsets)| token(id, *offsets, &text, &starts));
+        let own = self
+            .own(&encoding)
+            .map(|(id, offsets)| token(id, offsets, &text, &starts));
         let around = |ids: &[u32]| -> Vec<Token> {
             let ids = ids.iter().filter(|_| special);
             ids.map(|&id| self.special(id)).collect()
@@ -90,9 +91,20 @@ impl TextTokenizer {
         if text.is_empty() {
             return Ok(Vec::new());
         }
-        let encoding = self.inner.encode_fast(text, false);
+        let encoding = self.inner.encode_fast(text, true);
         let encoding = encoding.map_err(|error| failed(error.to_string()))?;
-        Ok(parts(&encoding).flat_map(Encoding::get_ids).copied().collect())
+        Ok(self.own(&encoding).map(|(id, _)| id).collect())
+    }
+
+    /// The text's own tokens: of what was kept of it, and of what the truncation cut off, in order. Each part has the
+    /// special tokens around it (without them the tokenizer would forget what it cut off).
+    fn own<'a>(&'a self, encoding: &'a Encoding) -> impl Iterator<Item = (u32, Offsets)> + 'a {
+        let parts = std::iter::once(encoding).chain(encoding.get_overflowing());
+        parts.flat_map(|part| {
+            let own = self.frame.before.len()..part.len() - self.frame.after.len();
+            let offsets = part.get_offsets()[own.clone()].iter().copied();
+            part.get_ids()[own].iter().copied().zip(offsets)
+        })
     }
 
     fn most_bytes(&self) -> usize {
@@ -110,11 +122,6 @@ impl TextTokenizer {
             None => Ok(()),
         }
     }
-}
-
-/// What was kept of a text, and what the truncation cut off, in order.
-fn parts(encoding: &Encoding) -> impl Iterator<Item = &Encoding> {
-    std::iter::once(encoding).chain(encoding.get_overflowing())
 }
 
 fn token(id: u32, (start, end): Offsets, text: &str, starts: &[usize]) -> Token {
@@ -168,7 +175,11 @@ mod tests {
             .iter()
             .map(|token| token.id)
             .collect();
-        assert_eq!(ids, plain.encode(text.as_str(), true).unwrap().get_ids());
+        assert!(
+            ids == plain.encode(text.as_str(), true).unwrap().get_ids(),
+            "{} ids",
+            ids.len()
+        );
         let error = ours
             .tokens("", &"x".repeat(300 * LONGEST_PREFIX), true)
             .unwrap_err();
