@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tokenizers::{Encoding, Offsets};
+use tokenizers::{Offsets, Tokenizer};
 
 use super::{LONGEST_PREFIX, TextTokenizer, failed};
 use crate::{EmbeddingError, Input, Result};
@@ -30,16 +30,15 @@ impl TextTokenizer {
             let reason = format!("it has {} bytes, at most {most} are tokenized", text.len());
             return Err(failed(reason));
         }
-        let encoding = self.inner.encode_char_offsets(text.as_str(), true);
+        let encoding = self.whole().encode_char_offsets(text.as_str(), false);
         let encoding = encoding.map_err(|error| failed(error.to_string()))?;
         let starts: Vec<usize> = text
             .char_indices()
             .map(|(at, _)| at)
             .chain([text.len()])
             .collect();
-        let own = self
-            .own(&encoding)
-            .map(|(id, offsets)| token(id, offsets, &text, &starts));
+        let own = encoding.get_ids().iter().zip(encoding.get_offsets());
+        let own = own.map(|(&id, &offsets)| token(id, offsets, &text, &starts));
         let around = |ids: &[u32]| -> Vec<Token> {
             let ids = ids.iter().filter(|_| special);
             ids.map(|&id| self.special(id)).collect()
@@ -88,22 +87,19 @@ impl TextTokenizer {
 
     /// All ids of `text`, without those around it.
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        if text.is_empty() {
-            return Ok(Vec::new());
-        }
-        let encoding = self.inner.encode_fast(text, true);
+        let encoding = self.whole().encode_fast(text, false);
         let encoding = encoding.map_err(|error| failed(error.to_string()))?;
-        Ok(self.own(&encoding).map(|(id, _)| id).collect())
+        Ok(encoding.get_ids().to_vec())
     }
 
-    /// The text's own tokens: of what was kept of it, and of what the truncation cut off, in order. Each part has the
-    /// special tokens around it (without them the tokenizer would forget what it cut off).
-    fn own<'a>(&'a self, encoding: &'a Encoding) -> impl Iterator<Item = (u32, Offsets)> + 'a {
-        let parts = std::iter::once(encoding).chain(encoding.get_overflowing());
-        parts.flat_map(|part| {
-            let own = self.frame.before.len()..part.len() - self.frame.after.len();
-            let offsets = part.get_offsets()[own.clone()].iter().copied();
-            part.get_ids()[own].iter().copied().zip(offsets)
+    /// The tokenizer without truncation, made when it is first needed: the other one stops where it would cut.
+    fn whole(&self) -> &Tokenizer {
+        self.whole.get_or_init(|| {
+            let mut whole = self.inner.clone();
+            whole
+                .with_truncation(None)
+                .expect("a tokenizer works without truncation");
+            whole
         })
     }
 
