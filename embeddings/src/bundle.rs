@@ -9,18 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::golden::Golden;
 use crate::onnx::file::ModelFile;
+use crate::onnx::rewrite::{FORMAT, FORMAT_KEY, SOURCE_KEY, WEIGHTS_KEY};
 use crate::{EmbeddingError, Pooling, Result, Variant};
 
 const GRAPH: &str = "model.onnx";
 const TOKENIZER: &str = "tokenizer.json";
 const SETTINGS: &str = "model.toml";
-
-/// Keys of a variant's `metadata_props`: BLAKE3 of the `model.onnx` it was made from, BLAKE3 of its weights, format.
-pub(crate) const SOURCE_KEY: &str = "alike.source";
-pub(crate) const WEIGHTS_KEY: &str = "alike.weights";
-pub(crate) const FORMAT_KEY: &str = "alike.format";
-/// The only value of [`FORMAT_KEY`] so far.
-pub(crate) const VARIANT_FORMAT: &str = "1";
 
 /// What a bundle's model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -210,11 +204,9 @@ impl ModelBundle {
             Err(error) => return Some(error.to_string()),
         };
         let format = graph.metadata(FORMAT_KEY);
-        if format != Some(VARIANT_FORMAT) {
+        if format != Some(FORMAT) {
             let found = format.map_or("no format".to_owned(), |format| format!("format {format:?}"));
-            return Some(format!(
-                "it has {found}, this program reads format {VARIANT_FORMAT}"
-            ));
+            return Some(format!("it has {found}, this program reads format {FORMAT}"));
         }
         if graph.metadata(SOURCE_KEY) != Some(self.graph_digest().as_str()) {
             return Some(format!("it was made from another {GRAPH} than the one beside it"));
@@ -249,6 +241,16 @@ impl ModelBundle {
     pub(crate) fn settings_path(&self) -> PathBuf {
         self.dir.join(SETTINGS)
     }
+}
+
+/// Names of the outputs of an ONNX graph.
+///
+/// # Errors
+/// A file that is missing, unreadable, or no ONNX model.
+pub fn graph_outputs(path: &Path) -> Result<Vec<String>> {
+    let file = ModelFile::read(path)?;
+    let outputs = file.graph()?.output.iter();
+    Ok(outputs.map(|output| output.name().to_owned()).collect())
 }
 
 fn require_file(path: &Path) -> Result<()> {
@@ -601,7 +603,7 @@ document_prefix = ""
         let entries = [
             (SOURCE_KEY, source.as_str()),
             (WEIGHTS_KEY, &weights),
-            (FORMAT_KEY, VARIANT_FORMAT),
+            (FORMAT_KEY, FORMAT),
         ];
         let entry = |(key, value): (&str, &str)| {
             let value = changed

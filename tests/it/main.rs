@@ -25,6 +25,7 @@ mod models;
 mod older;
 mod openai;
 mod operations;
+mod pulls;
 mod rerank;
 mod search;
 mod support;

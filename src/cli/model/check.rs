@@ -4,8 +4,8 @@ use super::Library;
 use crate::cli::print_line;
 use crate::engine::cores;
 use alike_embeddings::{
-    Device, EmbeddingError, Encoder, EncoderSettings, Input, Lane, ModelBundle, Pooling, Prefix, Task,
-    Variant,
+    Device, EmbeddingError, Encoder, EncoderSettings, Golden, Input, Lane, ModelBundle, Pooling, Prefix,
+    Reranker, Task, Variant,
 };
 use anyhow::bail;
 use serde::Serialize;
@@ -119,7 +119,8 @@ fn check_variant(bundle: &ModelBundle, variant: Variant) -> Checked {
     checked
 }
 
-/// Agreements with the golden answers, and the kernels in use.
+/// Agreements with the golden answers, and the kernels in use. Opening the model has compared them already; this asks once
+/// more, to show how near they are.
 fn answers(
     bundle: &ModelBundle,
     variant: Variant,
@@ -129,6 +130,14 @@ fn answers(
         device: Device::Cpu,
         ..EncoderSettings::for_queries(cores())
     };
+    if bundle.settings().task == Task::Rerank {
+        let reranker = Reranker::open(bundle, settings)?;
+        let score = |golden: &Golden| {
+            let query = golden.query.as_deref().unwrap_or_default();
+            reranker.score(query, &[&golden.text])
+        };
+        return Ok((bundle.check_golden(variant, score)?, None));
+    }
     let encoder = Encoder::open(bundle, settings)?;
     let agreement = bundle.check_golden(variant, |golden| {
         let encoded = encoder.encode(&[Input::Text(&golden.text)], Prefix::None, Lane::Queries)?;

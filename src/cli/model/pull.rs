@@ -8,11 +8,12 @@ use crate::model::{BUNDLE, Draft, Overrides, Request, Source, Step, pull};
 use alike_embeddings::{ModelIdentity, Pooling};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// Bytes of a download whose end is reported.
+const WORTH_A_LINE: u64 = 1 << 20;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -117,28 +118,29 @@ fn make(request: &Request, draft: &Draft, optimize: bool) -> anyhow::Result<Mode
     Ok(bundle.identity().clone())
 }
 
-/// The download under way: its file, and its progress.
-type Download = Option<(String, Progress)>;
+/// The download under way: its file, and its progress until it is whole.
+type Download = Option<(String, Option<Progress>)>;
 
 fn show(download: &Mutex<Download>, step: Step<'_>) {
     let mut download = download.lock().unwrap_or_else(PoisonError::into_inner);
-    match step {
-        Step::Doing(what) => say(what),
-        Step::Downloading { file, done, total } => {
-            if download.as_ref().is_none_or(|(known, _)| known != file) {
-                say(&format!("downloading {file}"));
-                *download = Some((file.to_owned(), Progress::new("download", "bytes")));
-            }
-            let share = total
-                .filter(|&total| total > 0)
-                .map_or(0.0, |total| done as f64 / total as f64);
-            if let Some((_, progress)) = &*download {
-                progress.update(done, share);
-                if total == Some(done) {
-                    progress.finish();
-                }
-            }
+    let (file, done, total) = match step {
+        Step::Doing(what) => return say(what),
+        Step::Downloading { file, done, total } => (file, done, total),
+    };
+    if download.as_ref().is_none_or(|(known, _)| known != file) {
+        say(&format!("downloading {file}"));
+        *download = Some((file.to_owned(), Some(Progress::new("download", "bytes"))));
+    }
+    let Some((_, slot)) = &mut *download else { return };
+    let Some(progress) = slot else { return };
+    let whole = total.filter(|&total| total > 0);
+    progress.update(done, whole.map_or(0.0, |total| done as f64 / total as f64));
+    if total == Some(done) {
+        // A line of its own only for what took a while.
+        if done >= WORTH_A_LINE {
+            progress.finish();
         }
+        *slot = None;
     }
 }
 

@@ -4,6 +4,7 @@ mod catalog;
 mod command;
 #[path = "../../../embeddings/tests/support/cross.rs"]
 pub(crate) mod cross;
+pub(crate) mod models;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
 mod server;
