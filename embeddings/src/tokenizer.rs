@@ -3,6 +3,7 @@
 mod whole;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use tokenizers::{Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
@@ -41,6 +42,8 @@ impl Tokens {
 /// their own longest text), truncation on the right at `max_tokens`.
 pub(crate) struct TextTokenizer {
     inner: Tokenizer,
+    /// The same without truncation, once somebody needs it.
+    whole: OnceLock<Tokenizer>,
     max_tokens: usize,
     pad_id: u32,
     /// One more than the largest id.
@@ -74,6 +77,7 @@ impl TextTokenizer {
         let largest = inner.get_vocab(true).into_values().max();
         Ok(Self {
             inner,
+            whole: OnceLock::new(),
             max_tokens,
             pad_id,
             vocabulary: largest.map_or(0, |id| id as usize + 1),
