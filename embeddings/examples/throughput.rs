@@ -10,17 +10,22 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use alike_embeddings::{Encoder, EncoderSettings, ModelBundle, initialize};
+use alike_embeddings::{Encoder, EncoderSettings, LaneSettings, ModelBundle, initialize};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [library, model, texts, mode, sessions, threads, batch_tokens] = arguments.as_slice() else {
         return Err("usage: throughput LIBRARY MODEL TEXTS bulk|query SESSIONS THREADS BATCH_TOKENS".into());
     };
-    let settings = EncoderSettings {
+    let lane = LaneSettings {
         sessions: sessions.parse()?,
         threads_per_session: threads.parse()?,
+    };
+    let settings = EncoderSettings {
+        queries: lane,
+        documents: LaneSettings::SHARED,
         batch_tokens: batch_tokens.parse()?,
+        ..EncoderSettings::for_queries(1)
     };
     let texts = std::fs::read_to_string(texts)?;
     let texts: Vec<&str> = texts.lines().collect();
