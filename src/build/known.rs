@@ -48,7 +48,10 @@ impl Known {
         anew: bool,
         watcher: &dyn Watcher,
     ) -> Result<Self, SnapshotError> {
-        let (model, variant) = (ModelRef::from(encoder.identity()), encoder.state().variant.to_string());
+        let (model, variant) = (
+            ModelRef::from(encoder.identity()),
+            encoder.state().variant.to_string(),
+        );
         let origin = format!("{}\n{}\n{}\n{variant}", model.name, model.version, model.digest);
         let path = collection.spill_path();
         let (spill, left) = Spill::open(&path, &origin, encoder.dimension(), anew)?;
@@ -127,9 +130,9 @@ impl Known {
         self.counts
     }
 
-    /// Everything is published: nothing is left to the next build.
-    pub fn done(self) -> Result<(), SnapshotError> {
-        self.spill.remove()
+    /// Everything is published: nothing has to be left to the next build.
+    pub fn done(self) {
+        self.spill.remove();
     }
 }
 
@@ -153,14 +156,20 @@ fn previous(
     };
     let texts = snapshot.text_digests().map_err(|error| error.to_string())?;
     let Some(texts) = texts else {
-        return Err(format!("snapshot {id} was built before digests of texts were kept"));
+        return Err(format!(
+            "snapshot {id} was built before digests of texts were kept"
+        ));
     };
     if (before, texts.variant.as_str()) != (model, variant) {
         let before = format!("{before} ({})", texts.variant);
-        return Err(format!("snapshot {id} was encoded with {before}, not {model} ({variant})"));
+        return Err(format!(
+            "snapshot {id} was encoded with {before}, not {model} ({variant})"
+        ));
     }
     if manifest.metric != metric.to_string() && manifest.metric == Metric::Cosine.to_string() {
-        return Err(format!("snapshot {id} keeps vectors of length 1 for cosine, not {metric}"));
+        return Err(format!(
+            "snapshot {id} keeps vectors of length 1 for cosine, not {metric}"
+        ));
     }
     Ok(Some((snapshot, texts.digests)))
 }

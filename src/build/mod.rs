@@ -115,7 +115,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     let snapshot = writer.finish(collection, Manifest::new(collection.name(), made, facts))?;
     let opened = collection.publish(&snapshot)?;
     let encoding = vectors.counts();
-    vectors.done()?;
+    vectors.done();
     Ok(Published {
         snapshot,
         manifest: opened.manifest().clone(),

@@ -2,13 +2,16 @@
 
 use super::known::{Encoding, Known};
 use super::{BuildError, Order, Watcher};
-use crate::engine::cores;
+use crate::encode::bulk_settings;
 use crate::schema::Item;
-use crate::snapshot::{Collection, ModelRef, SnapshotError, SnapshotWriter, TextDigest};
-use alike_embeddings::{Encoder, EncoderSettings};
+use crate::snapshot::{Collection, ModelRef, SnapshotWriter, TextDigest};
+use alike_embeddings::Encoder;
 
 pub(super) enum Vectors {
-    Model { encoder: Box<Encoder>, known: Box<Known> },
+    Model {
+        encoder: Box<Encoder>,
+        known: Box<Known>,
+    },
     Own,
 }
 
@@ -22,7 +25,7 @@ impl Vectors {
             return Ok(Self::Own);
         }
         let bundle = order.models.open_bundle()?;
-        let encoder = Box::new(Encoder::open(&bundle, EncoderSettings::for_bulk(cores()))?);
+        let encoder = Box::new(Encoder::open(&bundle, bulk_settings())?);
         let known = Known::open(collection, &encoder, order.index.metric, !order.reuse, watcher)?;
         let known = Box::new(known);
         Ok(Self::Model { encoder, known })
@@ -59,10 +62,9 @@ impl Vectors {
     }
 
     /// Everything is published.
-    pub(super) fn done(self) -> Result<(), SnapshotError> {
-        match self {
-            Self::Model { known, .. } => known.done(),
-            Self::Own => Ok(()),
+    pub(super) fn done(self) {
+        if let Self::Model { known, .. } = self {
+            known.done();
         }
     }
 
@@ -85,6 +87,9 @@ impl Vectors {
     }
 }
 
+/// Texts after which their vectors are kept for the next build, should this one die.
+const KEPT_TOGETHER: usize = 1_024;
+
 /// Encodes what is not known yet, then stores all.
 fn store_encoded(
     encoder: &Encoder,
@@ -95,11 +100,14 @@ fn store_encoded(
 ) -> Result<(), BuildError> {
     let digests: Vec<TextDigest> = items.iter().map(|item| TextDigest::of(&item.text)).collect();
     let unknown = known.unknown(&digests);
-    let texts: Vec<&str> = unknown.iter().map(|&at| items[at].text.as_str()).collect();
-    let had = items.len() - texts.len();
-    let embeddings = encoder.encode_documents_with(&texts, |done| advance(had + done))?;
-    for (&at, vector) in unknown.iter().zip(embeddings.rows()) {
-        known.add(digests[at], vector)?;
+    let mut had = items.len() - unknown.len();
+    for part in unknown.chunks(KEPT_TOGETHER) {
+        let texts: Vec<&str> = part.iter().map(|&at| items[at].text.as_str()).collect();
+        let embeddings = encoder.encode_documents_with(&texts, |done| advance(had + done))?;
+        for (&at, vector) in part.iter().zip(embeddings.rows()) {
+            known.add(digests[at], vector)?;
+        }
+        had += part.len();
     }
     for (item, digest) in items.iter().zip(digests) {
         writer.push(item, known.vector(digest)?)?;

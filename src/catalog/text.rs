@@ -63,7 +63,10 @@ pub fn is_table(path: &Path) -> bool {
 /// Whether the format tells null from an empty text. A CSV or TSV cell can only be empty; rows have null for that.
 #[must_use]
 pub fn knows_null(path: &Path) -> bool {
-    !matches!(Format::of(path).map(|format| format.kind), Ok(Kind::Csv | Kind::Tsv))
+    !matches!(
+        Format::of(path).map(|format| format.kind),
+        Ok(Kind::Csv | Kind::Tsv)
+    )
 }
 
 impl TextLines {

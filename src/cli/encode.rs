@@ -113,19 +113,27 @@ fn stop_on_signals(quiet: bool) -> anyhow::Result<Arc<AtomicBool>> {
         .enable_all()
         .build()
         .context("cannot listen for signals")?;
-    let mut signal = {
+    let signal = {
         let _inside = runtime.enter();
         StopSignal::new().context("cannot listen for signals")?
     };
     let flag = Arc::clone(&stop);
-    std::thread::spawn(move || {
-        runtime.block_on(signal.received());
-        flag.store(true, Ordering::Relaxed);
-        if !quiet {
-            say("stopping after the texts under way");
-        }
-    });
+    std::thread::spawn(move || runtime.block_on(wait_for_signals(signal, &flag, quiet)));
     Ok(stop)
+}
+
+async fn wait_for_signals(mut signal: StopSignal, stop: &AtomicBool, quiet: bool) {
+    signal.received().await;
+    stop.store(true, Ordering::Relaxed);
+    if !quiet {
+        say("stopping after the texts under way; once more stops at once");
+    }
+    signal.received().await;
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "what is on disk is true at any moment, and reading a terminal or pipe can't be called off"
+    )]
+    std::process::exit(130);
 }
 
 /// Shows the work on standard error.

@@ -63,7 +63,7 @@ pub enum EncodeError {
         /// The line of the chunk's first text; positions count from it.
         line: u64,
         /// Why.
-        source: EmbeddingError,
+        source: Box<EmbeddingError>,
     },
     /// The file to write can't be one.
     #[error("--out {}: {reason}", path.display())]
@@ -90,7 +90,9 @@ pub enum EncodeError {
         path: PathBuf,
     },
     /// Standard input differs from what an interrupted run has read, and can't be read again.
-    #[error("standard input does not start with the {rows} texts of the interrupted run; start over with --restart")]
+    #[error(
+        "standard input does not start with the {rows} texts of the interrupted run; start over with --restart"
+    )]
     OtherStdin {
         /// Texts that the interrupted run has encoded.
         rows: u64,

@@ -1,7 +1,7 @@
 //! A file of texts → a NumPy array of vectors, row by row in the file's order.
 //!
 //! Memory stays bounded by one chunk of texts, whatever the file's length. After every chunk the vectors are on disk
-//! ([`partial`](self)), with a digest of the texts they belong to: the same order, given again after the process died,
+//! (`partial`), with a digest of the texts they belong to: the same order, given again after the process died,
 //! reads the file anew, finds the same texts and goes on behind them, in the same chunks. The result appears under its
 //! name when it is whole.
 
@@ -99,7 +99,7 @@ pub struct Written {
 pub fn encode(order: &Order, watcher: &dyn Watcher) -> Result<Written, EncodeError> {
     error::check_out(order)?;
     let texts = Texts::open(order)?;
-    let mut settings = EncoderSettings::for_bulk(cores());
+    let mut settings = bulk_settings();
     settings.batch_tokens = order.batch_tokens.unwrap_or(settings.batch_tokens);
     let encoder = Encoder::open(&order.models.open_bundle()?, settings)?;
     let made = Made {
@@ -128,6 +128,14 @@ pub fn encode(order: &Order, watcher: &dyn Watcher) -> Result<Written, EncodeErr
         return Err(error);
     }
     run.finish(start)
+}
+
+/// Settings for a process that does nothing but encode: one caller, whose chunk may be as long as it likes.
+pub(crate) fn bulk_settings() -> EncoderSettings {
+    EncoderSettings {
+        queue_tokens: 1 << 30,
+        ..EncoderSettings::for_bulk(cores())
+    }
 }
 
 /// The name of a prefix in states and flags.
@@ -191,12 +199,14 @@ impl Run<'_> {
 
     fn encode_all(&mut self) -> Result<(), EncodeError> {
         let mut chunk = Vec::with_capacity(CHUNK_TEXTS);
+        self.watcher.encoded(0, 0.0);
         loop {
+            chunk.clear();
+            self.fill(&mut chunk)?;
+            // After reading: a signal that ended the process before this one in a pipe looks like the end of its output.
             if self.watcher.stops() {
                 return Err(EncodeError::Interrupted);
             }
-            chunk.clear();
-            self.fill(&mut chunk)?;
             let Some(first) = chunk.first() else {
                 return Ok(());
             };
@@ -208,7 +218,7 @@ impl Run<'_> {
                 .map_err(|source| EncodeError::Text {
                     input: self.texts.name(),
                     line,
-                    source,
+                    source: Box::new(source),
                 })?;
             self.partial
                 .append(chunk.iter().map(|text| text.text.as_str()), &encoded)?;

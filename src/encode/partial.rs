@@ -178,7 +178,11 @@ impl Partial {
         }
         let cut = encoded.truncated.iter().filter(|&&cut| cut).count();
         self.counts.truncated += cut as u64;
-        self.counts.tokens += encoded.tokens.iter().map(|&tokens| u64::from(tokens)).sum::<u64>();
+        self.counts.tokens += encoded
+            .tokens
+            .iter()
+            .map(|&tokens| u64::from(tokens))
+            .sum::<u64>();
         self.buffer.clear();
         let values = encoded.vectors.as_slice().iter();
         self.buffer.extend(values.flat_map(|value| value.to_le_bytes()));
@@ -264,11 +268,20 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 /// again.
 fn lock(path: &Path) -> Result<File, EncodeError> {
     loop {
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let file = file.map_err(|source| io(path, "create", source))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(EncodeError::Busy { path: path.to_path_buf() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(EncodeError::Busy {
+                    path: path.to_path_buf(),
+                });
+            }
             Err(TryLockError::Error(source)) => return Err(io(path, "lock", source)),
         }
         let locked = file.metadata().map_err(|source| io(path, "read", source))?;

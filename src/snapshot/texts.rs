@@ -100,9 +100,7 @@ mod tests {
         let path = folder.path().join(TEXTS_FILE);
         let mut bytes = Vec::new();
         write_header(&mut bytes, "int8").unwrap();
-        texts
-            .iter()
-            .for_each(|text| bytes.extend(TextDigest::of(text).0));
+        texts.iter().for_each(|text| bytes.extend(TextDigest::of(text).0));
         fs::write(&path, bytes).unwrap();
         (folder, path)
     }

@@ -2,14 +2,16 @@
 
 mod catalog;
 mod command;
+mod model;
 mod server;
 mod store;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
 pub(crate) use command::{
-    Finished, POINTS_SCHEMA, Running, alike, build, build_points, build_shop, copy_binary, ordinary_user,
-    points_jsonl,
+    Finished, POINTS_SCHEMA, Running, alike, alike_command, build, build_points, build_shop, copy_binary,
+    ordinary_user, points_jsonl, send,
 };
+pub(crate) use model::{other_model, venv_python};
 pub(crate) use server::{Answer, Server};
 pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
 
