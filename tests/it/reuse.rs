@@ -157,7 +157,7 @@ fn a_collection_with_vectors_of_its_own_has_nothing_to_reuse() {
 fn many_rows(rows: usize) -> Vec<Value> {
     let title = |at: usize| format!("item {at} of a long list {}", "of things ".repeat(at % 7));
     (0..rows)
-        .map(|at| json!({"id": at, "title": title(at)}))
+        .map(|at| json!({"id": at, "title": title(at), "brand": "x"}))
         .collect()
 }
 
@@ -175,8 +175,9 @@ fn killed_build(data: &Path) -> Vec<Value> {
         "--input",
     ];
     args.push(input.to_str().unwrap());
-    let running = Running::start(args.into_iter().chain(SCHEMA));
+    let mut running = Running::start(args.into_iter().chain(SCHEMA));
     poll("encoded vectors", || {
+        assert!(!running.has_ended(), "ended before it could be killed");
         fs::metadata(spill(data)).ok().filter(|file| file.len() > 100_000)
     });
     running.end_by(Signal::KILL);
