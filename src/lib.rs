@@ -13,6 +13,7 @@ pub mod encode;
 pub mod engine;
 pub mod evaluation;
 pub mod http;
+pub mod model;
 pub mod schema;
 pub mod signals;
 pub mod snapshot;

@@ -2,10 +2,10 @@
 
 use super::known::{Encoding, Known};
 use super::{BuildError, Order, Watcher};
-use crate::encode::bulk_settings;
+use crate::engine::cores;
 use crate::schema::Item;
 use crate::snapshot::{Collection, ModelRef, SnapshotWriter, TextDigest};
-use alike_embeddings::Encoder;
+use alike_embeddings::{Encoder, EncoderSettings};
 
 pub(super) enum Vectors {
     Model {
@@ -25,7 +25,8 @@ impl Vectors {
             return Ok(Self::Own);
         }
         let bundle = order.models.open_bundle()?;
-        let encoder = Box::new(Encoder::open(&bundle, bulk_settings())?);
+        let settings = order.models.run.over(EncoderSettings::for_bulk(cores()));
+        let encoder = Box::new(Encoder::open(&bundle, settings)?);
         let known = Known::open(collection, &encoder, order.index.metric, !order.reuse, watcher)?;
         let known = Box::new(known);
         Ok(Self::Model { encoder, known })

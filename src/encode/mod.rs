@@ -99,9 +99,7 @@ pub struct Written {
 pub fn encode(order: &Order, watcher: &dyn Watcher) -> Result<Written, EncodeError> {
     error::check_out(order)?;
     let texts = Texts::open(order)?;
-    let mut settings = bulk_settings();
-    settings.batch_tokens = order.batch_tokens.unwrap_or(settings.batch_tokens);
-    let encoder = Encoder::open(&order.models.open_bundle()?, settings)?;
+    let encoder = Encoder::open(&order.models.open_bundle()?, settings(order))?;
     let made = Made {
         model: encoder.identity().clone(),
         variant: encoder.state().variant.to_string(),
@@ -131,10 +129,12 @@ pub fn encode(order: &Order, watcher: &dyn Watcher) -> Result<Written, EncodeErr
 }
 
 /// Settings for a process that does nothing but encode: one caller, whose chunk may be as long as it likes.
-pub(crate) fn bulk_settings() -> EncoderSettings {
+fn settings(order: &Order) -> EncoderSettings {
+    let chosen = order.models.run.over(EncoderSettings::for_bulk(cores()));
     EncoderSettings {
+        batch_tokens: order.batch_tokens.unwrap_or(chosen.batch_tokens),
         queue_tokens: 1 << 30,
-        ..EncoderSettings::for_bulk(cores())
+        ..chosen
     }
 }
 

@@ -32,10 +32,8 @@ impl TextDigest {
     /// The digest of `text`.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let (digest, _) = blake3::hash(text.as_bytes())
-            .as_bytes()
-            .split_first_chunk()
-            .map_or(([0; Self::BYTES], &[][..]), |(digest, rest)| (*digest, rest));
+        let mut digest = [0; Self::BYTES];
+        digest.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..Self::BYTES]);
         Self(digest)
     }
 }

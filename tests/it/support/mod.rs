@@ -5,6 +5,7 @@ mod command;
 mod model;
 mod server;
 mod store;
+pub(crate) mod web;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
 pub(crate) use command::{
