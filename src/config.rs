@@ -19,6 +19,9 @@
 //! queue_tokens = 65536               # more waiting than this: 429 with Retry-After
 //! query_cache_bytes = 67108864       # vectors of query texts that are kept; 0: none
 //!
+//! [reranker]
+//! path = "models/my-cross-encoder"   # --reranker; a bundle with task = "rerank", for /rerank; default: none
+//!
 //! [server]
 //! listen = "127.0.0.1:7700"          # --listen
 //! request_timeout_ms = 10000         # a request that takes longer is answered 504
@@ -26,6 +29,7 @@
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
+//! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
 //!
 //! [collections.products]             # `alike schema FILE` prints a starting point
@@ -58,6 +62,8 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// Where models are and how they are run.
     pub model: ModelSettings,
+    /// Where the reranker is.
+    pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
     /// Schemas by name of the collection.
@@ -213,6 +219,25 @@ fn in_range(section: &str, values: &[(&str, u64, u64, u64)]) -> Result<(), Strin
     }
 }
 
+/// Where the reranker is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RerankerSettings {
+    /// The folder of a cross-encoder's bundle; without one, `/rerank` says so.
+    pub path: Option<PathBuf>,
+}
+
+/// What becomes of a text that is longer than the model reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LongText {
+    /// It is cut, and the answer says so.
+    #[default]
+    Truncate,
+    /// It is refused.
+    Refuse,
+}
+
 /// The server's settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -229,6 +254,8 @@ pub struct ServerSettings {
     pub drain_timeout_ms: u64,
     /// How long a trending list is reused.
     pub trending_ttl_ms: u64,
+    /// What becomes of a text to encode that is longer than the model reads.
+    pub long_text: LongText,
     /// What is checked before a snapshot is served.
     pub verify: Verify,
 }
@@ -242,6 +269,7 @@ impl Default for ServerSettings {
             max_in_flight: 256,
             drain_timeout_ms: 15_000,
             trending_ttl_ms: 5_000,
+            long_text: LongText::default(),
             verify: Verify::default(),
         }
     }
@@ -354,6 +382,7 @@ impl Config {
             model: model.or_else(|| self.model.path.clone()),
             others: self.model.paths.clone(),
             library: library.or_else(|| self.model.library.clone()),
+            reranker: None,
             run: self.model.run(),
         }
     }
@@ -428,6 +457,8 @@ mod tests {
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
         assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
         assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+        assert_eq!(config.server.long_text, defaults.long_text);
+        assert!(config.reranker.path.is_some());
         let (model, defaults) = (config.model, ModelSettings::default());
         assert_eq!(
             (model.device, model.require_device, model.variant),

@@ -82,23 +82,23 @@ impl<Q: Hash + Eq + Clone + Send + Sync + 'static> QueryCache<Q> {
         let Some(entries) = &self.entries else {
             return fresh(&query);
         };
-        let mut hit = true;
         let key = Key {
             model: model.into(),
             query: query.clone(),
         };
+        let (mut hit, mut failed) = (true, None);
         let entry = entries.try_get_with(key, || {
             hit = false;
-            let vector: Arc<[f32]> = encode(&query)?.into();
+            let vector: Arc<[f32]> = encode(&query).map_err(|error| failed = Some(error))?.into();
             let bytes = bytes + model.len() + size_of_val::<[f32]>(&vector) + ENTRY_BYTES;
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            Ok::<_, EngineError>(Entry { vector, bytes })
+            Ok::<_, ()>(Entry { vector, bytes })
         });
-        match entry.map_err(Arc::try_unwrap) {
-            Ok(Entry { vector, .. }) => Ok(Found { vector, hit }),
-            Err(Ok(error)) => Err(error),
-            // Callers that waited for the same text share its error, which can't be copied: each gets one of its own.
-            Err(Err(_)) => fresh(&query),
+        match (entry, failed) {
+            (Ok(Entry { vector, .. }), _) => Ok(Found { vector, hit }),
+            (Err(_), Some(error)) => Err(error),
+            // Somebody else's attempt failed, and the error is theirs.
+            (Err(_), None) => fresh(&query),
         }
     }
 

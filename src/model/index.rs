@@ -139,9 +139,9 @@ impl Contents {
 
     /// The files below `folder`, without it.
     pub fn listing(&self, folder: &str) -> Vec<String> {
-        let below = |name: &str| name.strip_prefix(folder).map(str::to_owned);
-        let names = self.archive.file_names().filter_map(below);
-        names
+        let names = self.archive.file_names().filter_map(Result::ok);
+        let below = names.filter_map(|name| name.strip_prefix(folder).map(str::to_owned));
+        below
             .filter(|name| !name.is_empty() && !name.ends_with('/'))
             .collect()
     }
