@@ -120,7 +120,7 @@ pub fn encode(order: &Order, watcher: &dyn Watcher) -> Result<Written, EncodeErr
     let done = run.resume().and_then(|()| run.encode_all());
     if let Err(error) = done {
         let (rows, path) = run.partial.keep();
-        if rows > 0 {
+        if rows > 0 && !matches!(error, EncodeError::OtherStdin { .. }) {
             watcher.kept(rows, &path);
         }
         return Err(error);
@@ -174,12 +174,12 @@ impl Run<'_> {
                     self.watcher.continues(rows);
                     return Ok(());
                 }
+                if self.order.input == Source::Stdin {
+                    return Err(EncodeError::OtherStdin { rows });
+                }
                 let reason = format!("the first {rows} texts are not the ones it was made from");
                 self.watcher.starts_over(&reason);
-                self.texts = match self.order.input {
-                    Source::Stdin => return Err(EncodeError::OtherStdin { rows }),
-                    Source::File(_) => Texts::open(self.order)?,
-                };
+                self.texts = Texts::open(self.order)?;
             }
             Err(reason) => self.watcher.starts_over(&reason),
         }

@@ -4,6 +4,7 @@ use crate::encode::Desk;
 use crate::support::{Finished, Running, alike, alike_command, other_model, poll, send};
 use rustix::process::Signal;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
@@ -133,6 +134,30 @@ fn rows_made_another_way_are_not_taken_over() {
         assert!(finished.stderr.contains(why), "{}", finished.stderr);
         assert_eq!(desk.result().rows, 6);
     }
+}
+
+/// Gives a run `text` as its standard input.
+fn run_on_stdin(desk: &Desk, text: &[u8]) -> Finished {
+    let mut command = alike_command(desk.args(std::path::Path::new("-"), &["--json"]));
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A run that is refused reads no further.
+    let _ = child.stdin.take().unwrap().write_all(text);
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn standard_input_goes_on_where_it_starts_the_same() {
+    let desk = Desk::new();
+    let input = long_texts(&desk, 8);
+    kill_at(&desk, &input, 2);
+    run_on_stdin(&desk, b"something else\n").failed_naming(&["standard input", "--restart"]);
+    let finished = run_on_stdin(&desk, &fs::read(&input).unwrap()).succeeded();
+    assert!(continued_at(&finished) >= 2);
+    assert_eq!(desk.result().rows, 8);
 }
 
 #[test]
