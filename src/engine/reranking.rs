@@ -32,7 +32,11 @@ impl Engine {
                 encoders.retain(|encoder| encoder.identity() != first.identity());
                 encoders.insert(0, first);
             }
-            Err(error) if encoders.is_empty() => return Err(error),
+            Err(error @ EngineError::NoModel { .. }) if encoders.is_empty() => return Err(error),
+            Err(error) if encoders.is_empty() => {
+                let detail = error.to_string();
+                return Err(EngineError::NoModel { detail });
+            }
             Err(_) => {}
         }
         Ok(encoders)

@@ -96,7 +96,7 @@ pub(super) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
 pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let message = error.inner().to_string();
+        let message = readable(error.inner().to_string());
         let field = field_of(&error.path().to_string(), &message);
         let cause = if error.inner().is_data() {
             Cause::Value
@@ -112,6 +112,15 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Proble
         problem.with_cause(Cause::Syntax)
     })?;
     Ok(value)
+}
+
+/// Serde's message for half of a surrogate pair, such as `"\\ud800"`, does not say so.
+fn readable(message: String) -> String {
+    if message.contains("hex escape") {
+        format!("{message}: a lone surrogate (\\ud800 to \\udfff) is not a character")
+    } else {
+        message
+    }
 }
 
 /// The path of the offending field: an unknown or missing one is named in serde's message, not in its path.

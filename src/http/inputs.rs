@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for InputsVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Inputs, E> {
-        self.visit_string(text.to_owned())
+        Ok(text.to_owned().into())
     }
 
     fn visit_string<E>(self, text: String) -> Result<Inputs, E> {
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Element, E> {
-        self.visit_string(text.to_owned())
+        Ok(Element::Text(Text::String(text.to_owned())))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Element, E> {

@@ -18,7 +18,7 @@ fn own_shop() -> TempDir {
 }
 
 /// The folder that `scripts/setup` fills.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .map(|dir| dir.join(".alike"))

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub(in crate::http) struct SimilarityBody {
     inputs: SimilarityInputs,
     #[serde(default)]
-    parameters: SimilarityParameters,
+    parameters: Option<SimilarityParameters>,
 }
 
 /// One sentence and those that it is compared with.
@@ -32,10 +32,12 @@ struct SimilarityInputs {
 
 /// As in `/embed`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
 struct SimilarityParameters {
+    #[serde(default)]
     truncate: Option<bool>,
+    #[serde(default)]
     truncation_direction: TruncationDirection,
+    #[serde(default)]
     prompt_name: Option<String>,
 }
 
@@ -46,14 +48,15 @@ pub(in crate::http) struct SimilarityAnswer(Vec<f32>);
 
 impl SimilarityBody {
     fn answer(self, app: &App) -> Result<Response, Problem> {
+        let parameters = self.parameters.unwrap_or_default();
         let sentences = Inputs::from(self.inputs.sentences);
         let source = Inputs::from(self.inputs.source_sentence);
         let sentences = Call {
             inputs: &sentences,
             field: "inputs.sentences",
-            prefix: prefix(self.parameters.prompt_name.as_deref())?,
-            long_text: long_text(app, self.parameters.truncate),
-            lost: self.parameters.truncation_direction.into(),
+            prefix: prefix(parameters.prompt_name.as_deref())?,
+            long_text: long_text(app, parameters.truncate),
+            lost: parameters.truncation_direction.into(),
         };
         let source = Call {
             inputs: &source,

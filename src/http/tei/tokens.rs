@@ -6,7 +6,7 @@ use crate::engine::EngineError;
 use crate::http::encoding::default_encoder;
 use crate::http::extract::Json;
 use crate::http::inputs::{Inputs, InputsSchema};
-use crate::http::problem::Problem;
+use crate::http::problem::{Cause, Problem};
 use crate::http::state::App;
 use alike_embeddings::{Encoder, Input, Prefix, Token};
 use axum::extract::State;
@@ -97,7 +97,7 @@ impl TokenizeBody {
         let name = self.inputs.name("inputs", position);
         let Input::Text(text) = text else {
             let detail = format!("{name}: is a list of token ids, a string is expected");
-            return Err(Problem::invalid(detail).with_field(name));
+            return Err(Problem::invalid(detail).with_field(name).with_cause(Cause::Value));
         };
         let tokens = encoder
             .tokenize(text, prefix, self.add_special_tokens)
@@ -131,7 +131,7 @@ impl DecodeBody {
             let name = self.ids.name("ids", position);
             let Input::Tokens(ids) = ids else {
                 let detail = format!("{name}: is a string, a list of token ids is expected");
-                return Err(Problem::invalid(detail).with_field(name));
+                return Err(Problem::invalid(detail).with_field(name).with_cause(Cause::Value));
             };
             let text = encoder.decode(ids, self.skip_special_tokens);
             text.map_err(|error| Problem::from(EngineError::from(error)).with_field(name))

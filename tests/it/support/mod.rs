@@ -2,7 +2,11 @@
 
 mod catalog;
 mod command;
+#[path = "../../../embeddings/tests/support/cross.rs"]
+pub(crate) mod cross;
 mod model;
+#[path = "../../../embeddings/tests/support/protobuf.rs"]
+mod protobuf;
 mod server;
 mod store;
 pub(crate) mod web;
