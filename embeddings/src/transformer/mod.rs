@@ -13,6 +13,8 @@ mod kernel;
 mod model;
 mod quantize;
 mod reference;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub(crate) use forward::{Forward, Parallel, Scratch, Token, alone};

@@ -15,6 +15,8 @@
 mod level;
 mod passes;
 mod product;
+#[cfg(test)]
+mod tests;
 mod vector;
 
 use std::ops::Range;
