@@ -85,6 +85,7 @@ mod tests {
         Tokens {
             ids: ids.to_vec(),
             types: vec![1; ids.len()],
+            truncated: false,
         }
     }
 

@@ -7,9 +7,12 @@ use rayon::prelude::*;
 
 use crate::batch::{Batch, plan};
 use crate::pool::Pool;
-use crate::session::EncoderSession;
+use crate::session::{EncoderSession, SessionSettings, kernel_level, variant_path};
 use crate::tokenizer::{TextTokenizer, Tokens};
-use crate::{EmbeddingError, Embeddings, EncoderSettings, ModelBundle, ModelIdentity, ModelSettings, Result};
+use crate::{
+    Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, LaneSettings, LaneState,
+    ModelBundle, ModelIdentity, ModelSettings, Prefix, Result, Variant,
+};
 
 /// Texts whose tokens are held at once; length-sorting happens within them.
 const WINDOW: usize = 16_384;
@@ -28,6 +31,7 @@ pub struct Encoder {
     model: ModelSettings,
     identity: ModelIdentity,
     batch_tokens: usize,
+    variant: Variant,
 }
 
 impl Encoder {
@@ -39,9 +43,17 @@ impl Encoder {
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
         let tokenizer = TextTokenizer::open(bundle)?;
-        let sessions: Vec<EncoderSession> = (0..settings.sessions)
-            .into_par_iter()
-            .map(|_| EncoderSession::open(bundle, settings.threads_per_session))
+        let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
+        let lane = |lane: LaneSettings| {
+            (0..lane.sessions).into_par_iter().map(move |_| SessionSettings {
+                variant,
+                device: Device::Cpu,
+                threads: lane.threads_per_session,
+            })
+        };
+        let sessions: Vec<EncoderSession> = lane(settings.queries)
+            .chain(lane(settings.documents))
+            .map(|settings| EncoderSession::open(bundle, &settings))
             .collect::<Result<_>>()?;
         let encoder = Self {
             tokenizer,
@@ -49,6 +61,7 @@ impl Encoder {
             model: bundle.settings().clone(),
             identity: bundle.identity().clone(),
             batch_tokens: settings.batch_tokens,
+            variant,
         };
         encoder.probe()?;
         Ok(encoder)
@@ -71,6 +84,43 @@ impl Encoder {
     pub fn encode_query(&self, text: &str) -> Result<Vec<f32>> {
         let tokens = self.tokenizer.encode(&self.model.query_prefix, text)?;
         self.run(&[&tokens])
+    }
+
+    /// The vectors of `inputs`, each with its prefix, and what became of each text.
+    ///
+    /// # Errors
+    /// As [`encode_query`](Self::encode_query), and token ids that the model does not know; the error names the input's
+    /// position. [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
+    pub fn encode(&self, inputs: &[Input<'_>], prefix: Prefix, _lane: Lane) -> Result<Encoded> {
+        let prefix = match prefix {
+            Prefix::Query => &self.model.query_prefix,
+            Prefix::Document => &self.model.document_prefix,
+            Prefix::None => "",
+        };
+        let texts = self.tokenizer.encode_inputs(prefix, inputs)?;
+        let mut vectors = Embeddings::zeroed(self.dimension(), inputs.len());
+        self.encode_tokens(&texts, |batch, rows| {
+            for (&text, row) in batch.iter().zip(rows.chunks_exact(vectors.dimension())) {
+                vectors.set_row(text, row);
+            }
+        })?;
+        Ok(Encoded {
+            vectors,
+            tokens: texts.iter().map(|tokens| tokens.len() as u32).collect(),
+            truncated: texts.iter().map(|tokens| tokens.truncated).collect(),
+        })
+    }
+
+    /// How the encoder runs and what it has done.
+    pub fn state(&self) -> EncoderState {
+        EncoderState {
+            variant: self.variant,
+            device: Device::Cpu,
+            device_fallback: None,
+            kernel_level: kernel_level().filter(|_| self.variant == Variant::Int8),
+            queries: LaneState::default(),
+            documents: LaneState::default(),
+        }
     }
 
     /// The vectors of documents, each the model's `document_prefix` + the text, in input order.
@@ -97,7 +147,7 @@ impl Encoder {
         for (window, texts) in texts.chunks(WINDOW).enumerate() {
             let start = window * WINDOW;
             let tokens = self.tokenizer.encode_all(&self.model.document_prefix, texts);
-            let tokens = tokens.map_err(|error| at(error, |text| start + text))?;
+            let tokens = tokens.map_err(|error| error.at(|text| start + text))?;
             self.encode_tokens(&tokens, |batch, rows| {
                 for (&text, row) in batch.iter().zip(rows.chunks_exact(embeddings.dimension())) {
                     embeddings.set_row(start + text, row);
@@ -105,7 +155,7 @@ impl Encoder {
                 done += batch.len();
                 progress(done);
             })
-            .map_err(|error| at(error, |text| start + text))?;
+            .map_err(|error| error.at(|text| start + text))?;
         }
         Ok(embeddings)
     }
@@ -180,7 +230,7 @@ impl Queue<'_> {
             let rows = self
                 .encoder
                 .run(&texts)
-                .map_err(|error| at(error, |row| batch[row]));
+                .map_err(|error| error.at(|row| batch[row]));
             if rows.is_err() {
                 self.failed.store(true, Ordering::Relaxed);
             }
@@ -191,14 +241,11 @@ impl Queue<'_> {
     }
 }
 
-/// The same error, its text's position mapped from a part of the input to the whole.
-fn at(error: EmbeddingError, position: impl Fn(usize) -> usize) -> EmbeddingError {
-    match error {
-        EmbeddingError::NotFinite { text } => EmbeddingError::NotFinite { text: position(text) },
-        EmbeddingError::Tokenize { text, reason } => EmbeddingError::Tokenize {
-            text: position(text),
-            reason,
-        },
-        other => other,
+/// Int8 where the bundle has it and this processor has a fast kernel for it.
+fn fastest_variant(bundle: &ModelBundle) -> Variant {
+    if kernel_level().is_some() && variant_path(bundle, Variant::Int8).is_file() {
+        Variant::Int8
+    } else {
+        Variant::Plain
     }
 }

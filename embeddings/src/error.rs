@@ -157,4 +157,81 @@ pub enum EmbeddingError {
         /// Position of the text in the call's input.
         text: usize,
     },
+
+    /// More work waits already than [`queue_tokens`](crate::EncoderSettings::queue_tokens) admits. Nothing was encoded:
+    /// try again later.
+    #[error("the encoder's queue is full: {waiting} tokens wait, at most {limit} may; try again later")]
+    Overloaded {
+        /// Tokens that wait, those of this call included.
+        waiting: usize,
+        /// Most that may wait.
+        limit: usize,
+    },
+
+    /// A token id is not in the model's vocabulary.
+    #[error("text {text}: token id {id} is not in the model's vocabulary, which has ids 0 to {}", vocabulary.saturating_sub(1))]
+    TokenId {
+        /// Position of the text in the call's input.
+        text: usize,
+        /// The id.
+        id: u32,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+
+    /// The device that is required can't run the model.
+    #[error(
+        "device {device} can't run the model: {reason}; make it work, or choose device \"cpu\", or do without require_device"
+    )]
+    Device {
+        /// The device, such as `cuda:0`.
+        device: String,
+        /// What is in the way.
+        reason: String,
+    },
+
+    /// A loaded graph answers one of the bundle's golden texts with another vector than `model.toml` has.
+    #[error(
+        "model {}: the vector of the golden text {text:?} has cosine {cosine:.6} to the one in model.toml, at least {bound} is needed; \
+         this file, this ONNX Runtime or this processor computes something else: restore the file, or take another variant",
+        path.display()
+    )]
+    Golden {
+        /// The graph file.
+        path: PathBuf,
+        /// The text.
+        text: String,
+        /// Cosine found.
+        cosine: f64,
+        /// Least cosine that passes.
+        bound: f64,
+    },
+
+    /// A variant of the model is missing or does not belong to the bundle.
+    #[error("model variant {}: {reason}; run `alike model optimize` on the bundle's folder, or remove the file", path.display())]
+    Variant {
+        /// The variant's graph file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl EmbeddingError {
+    /// The same error, its text's position mapped from a part of the input to the whole.
+    pub(crate) fn at(self, position: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::NotFinite { text } => Self::NotFinite { text: position(text) },
+            Self::Tokenize { text, reason } => Self::Tokenize {
+                text: position(text),
+                reason,
+            },
+            Self::TokenId { text, id, vocabulary } => Self::TokenId {
+                text: position(text),
+                id,
+                vocabulary,
+            },
+            other => other,
+        }
+    }
 }

@@ -9,12 +9,23 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::batch::Batch;
 use crate::pooling::{Pooling, normalize};
-use crate::{EmbeddingError, ModelBundle, Result, runtime};
+use crate::{Device, EmbeddingError, ModelBundle, Result, Variant, runtime};
 
 /// What the graph may ask for beside the ids.
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
 const TYPES: &str = "token_type_ids";
+
+/// What a session is opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionSettings {
+    /// The graph file.
+    pub variant: Variant,
+    /// Where it runs.
+    pub device: Device,
+    /// Threads that work on each batch.
+    pub threads: usize,
+}
 
 /// A loaded graph with its own threads and memory.
 pub(crate) struct EncoderSession {
@@ -30,20 +41,27 @@ pub(crate) struct EncoderSession {
 }
 
 impl EncoderSession {
-    /// Loads the bundle's graph; `threads` work on each batch.
-    pub fn open(bundle: &ModelBundle, threads: usize) -> Result<Self> {
-        let path = bundle.graph_path();
+    /// Loads one of the bundle's graphs.
+    pub fn open(bundle: &ModelBundle, settings: &SessionSettings) -> Result<Self> {
+        let variant = settings.variant;
+        let path = variant_path(bundle, variant);
+        if variant != Variant::Plain && !path.is_file() {
+            let reason = "there is no such file".to_owned();
+            return Err(EmbeddingError::Variant { path, reason });
+        }
         let failed = |error: ort::Error| EmbeddingError::Model {
             path: path.clone(),
             reason: error.to_string(),
         };
         let environment = runtime::environment()?;
         let builder = Session::builder(&environment).map_err(failed)?;
-        let mut builder = configure(builder, threads).map_err(failed)?;
+        let builder = register_operators(builder, variant).map_err(failed)?;
+        let mut builder = configure(builder, settings.threads).map_err(failed)?;
         let session = builder.commit_from_file(&path).map_err(failed)?;
-        let settings = bundle.settings();
+        let model = bundle.settings();
         let interface = Interface {
             bundle,
+            path: &path,
             session: &session,
         };
         let inputs = interface.inputs()?;
@@ -55,9 +73,9 @@ impl EncoderSession {
             inputs,
             output,
             options,
-            pooling: settings.pooling,
-            normalize: settings.normalize,
-            dimension: settings.dimension,
+            pooling: model.pooling,
+            normalize: model.normalize,
+            dimension: model.dimension,
             path,
         })
     }
@@ -103,6 +121,22 @@ impl EncoderSession {
     }
 }
 
+/// The graph file of a variant.
+pub(crate) fn variant_path(bundle: &ModelBundle, variant: Variant) -> PathBuf {
+    bundle.graph_path().with_file_name(variant.file_name())
+}
+
+/// The operators that a variant's graph takes from this crate: those of [`Variant::Plain`] are all ONNX Runtime's own.
+#[allow(clippy::unnecessary_wraps, reason = "registering an operator can fail")]
+fn register_operators(builder: SessionBuilder, _variant: Variant) -> ort::Result<SessionBuilder> {
+    Ok(builder)
+}
+
+/// The instruction set that this crate's own operators would use here; `None` where there is no fast kernel.
+pub(crate) fn kernel_level() -> Option<&'static str> {
+    None
+}
+
 /// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second
 /// thread gains nothing, and stop with it. The arena keeps memory bounded when shapes change; patterns would be made for
 /// shapes that don't return.
@@ -135,6 +169,7 @@ fn finish(vectors: &mut [f32], dimension: usize, unit: bool) -> Result<()> {
 /// The graph's inputs and outputs against what this crate can drive.
 struct Interface<'a> {
     bundle: &'a ModelBundle,
+    path: &'a PathBuf,
     session: &'a Session,
 }
 
@@ -185,7 +220,7 @@ impl Interface<'_> {
 
     fn mismatch(&self, what: String, found: String, expected: String) -> EmbeddingError {
         EmbeddingError::Graph {
-            path: self.bundle.graph_path(),
+            path: self.path.clone(),
             what,
             found,
             expected,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use tokenizers::{Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
-use crate::{EmbeddingError, ModelBundle, Result};
+use crate::{EmbeddingError, Input, ModelBundle, Result};
 
 /// Texts of up to this many bytes per token of the limit are tokenized whole; of longer ones first a prefix of this
 /// size. Most prose has four to five bytes per token.
@@ -22,6 +22,8 @@ pub(crate) struct Tokens {
     pub ids: Vec<u32>,
     /// Segment of each token (`token_type_ids`); zeros for most models.
     pub types: Vec<u32>,
+    /// Whether the text went on.
+    pub truncated: bool,
 }
 
 impl Tokens {
@@ -37,6 +39,17 @@ pub(crate) struct TextTokenizer {
     inner: Tokenizer,
     max_tokens: usize,
     pad_id: u32,
+    /// One more than the largest id.
+    vocabulary: usize,
+    frame: Frame,
+}
+
+/// What the tokenizer puts around the tokens of a text.
+struct Frame {
+    before: Tokens,
+    after: Tokens,
+    /// Segment of the text's own tokens.
+    own_type: u32,
 }
 
 impl TextTokenizer {
@@ -62,10 +75,14 @@ impl TextTokenizer {
         };
         inner.with_truncation(Some(truncation)).map_err(failed)?;
         inner.with_padding(None);
+        let frame = Frame::of(&inner).map_err(failed)?;
+        let largest = inner.get_vocab(true).into_values().max();
         Ok(Self {
             inner,
             max_tokens,
             pad_id: pad_id.unwrap_or(0),
+            vocabulary: largest.map_or(0, |id| id as usize + 1),
+            frame,
         })
     }
 
@@ -84,26 +101,62 @@ impl TextTokenizer {
         let encoding = self
             .encode_cut(&text)
             .map_err(|error| failed(error.to_string()))?;
-        if encoding.is_empty() {
-            return Err(failed(
-                "no tokens: this tokenizer adds no special tokens to an empty text".to_owned(),
-            ));
-        }
-        Ok(Tokens {
+        let longest = self.max_tokens.saturating_mul(LONGEST_PREFIX);
+        present(Tokens {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
+            truncated: !encoding.get_overflowing().is_empty() || text.len() > longest,
         })
     }
 
     /// Tokens of each text, in order, on all of rayon's threads.
     pub fn encode_all<T: AsRef<str> + Sync>(&self, prefix: &str, texts: &[T]) -> Result<Vec<Tokens>> {
         let encode = |(i, text): (usize, &T)| {
-            self.encode(prefix, text.as_ref()).map_err(|error| match error {
-                EmbeddingError::Tokenize { reason, .. } => EmbeddingError::Tokenize { text: i, reason },
-                other => other,
-            })
+            let tokens = self.encode(prefix, text.as_ref());
+            tokens.map_err(|error| error.at(|_| i))
         };
         texts.par_iter().enumerate().map(encode).collect()
+    }
+
+    /// Tokens of `prefix` + each input, in order, on all of rayon's threads where there are several.
+    pub fn encode_inputs(&self, prefix: &str, inputs: &[Input<'_>]) -> Result<Vec<Tokens>> {
+        let encode = |(i, input): (usize, &Input<'_>)| {
+            let tokens = match input {
+                Input::Text(text) => self.encode(prefix, text),
+                Input::Tokens(ids) => self.frame(prefix, ids),
+            };
+            tokens.map_err(|error| error.at(|_| i))
+        };
+        match inputs {
+            [input] => Ok(vec![encode((0, input))?]),
+            _ => inputs.par_iter().enumerate().map(encode).collect(),
+        }
+    }
+
+    /// Given ids with the tokens of `prefix` before them and the special tokens around, cut like a text.
+    fn frame(&self, prefix: &str, ids: &[u32]) -> Result<Tokens> {
+        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+            return Err(EmbeddingError::TokenId {
+                text: 0,
+                id,
+                vocabulary: self.vocabulary,
+            });
+        }
+        let own = self.frame.stripped(ids);
+        let mut tokens = self.frame.before.clone();
+        if !prefix.is_empty() {
+            let prefix = self.inner.encode_fast(prefix, false);
+            let prefix = prefix.map_err(|error| failed(error.to_string()))?;
+            tokens.ids.extend_from_slice(prefix.get_ids());
+        }
+        tokens.ids.extend_from_slice(own);
+        let room = self.max_tokens - self.frame.after.len();
+        tokens.truncated = tokens.len() > room;
+        tokens.ids.truncate(room);
+        tokens.types.resize(tokens.ids.len(), self.frame.own_type);
+        tokens.ids.extend_from_slice(&self.frame.after.ids);
+        tokens.types.extend_from_slice(&self.frame.after.types);
+        present(tokens)
     }
 
     /// Tokenizes no more of a long text than the cut needs: a growing prefix, until the tokens that are kept all come
@@ -120,6 +173,55 @@ impl TextTokenizer {
         }
         self.inner.encode_fast(prefix_of(text, longest), true)
     }
+}
+
+impl Frame {
+    /// Lets the tokenizer frame one token that stands for a text.
+    fn of(tokenizer: &Tokenizer) -> tokenizers::Result<Self> {
+        const TEXT: u32 = u32::MAX;
+        let text = Encoding::new(
+            vec![TEXT],
+            vec![0],
+            vec![String::new()],
+            vec![None],
+            vec![(0, 0)],
+            vec![0],
+            vec![1],
+            Vec::new(),
+            std::iter::once((0, 0..1)).collect(),
+        );
+        let framed = tokenizer.post_process(text, None, true)?;
+        let (ids, types) = (framed.get_ids(), framed.get_type_ids());
+        let at = ids.iter().position(|&id| id == TEXT);
+        let at = at.ok_or("its post-processor drops the text's own tokens")?;
+        let part = |range: std::ops::Range<usize>| Tokens {
+            ids: ids[range.clone()].to_vec(),
+            types: types[range].to_vec(),
+            truncated: false,
+        };
+        Ok(Self {
+            before: part(0..at),
+            after: part(at + 1..ids.len()),
+            own_type: types[at],
+        })
+    }
+
+    /// `ids` without the frame, where they bring it themselves.
+    fn stripped<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        let inside = ids.strip_prefix(self.before.ids.as_slice());
+        inside
+            .and_then(|inside| inside.strip_suffix(self.after.ids.as_slice()))
+            .unwrap_or(ids)
+    }
+}
+
+/// Refuses a text without any token.
+fn present(tokens: Tokens) -> Result<Tokens> {
+    if tokens.ids.is_empty() {
+        let reason = "no tokens: this tokenizer adds no special tokens to an empty text";
+        return Err(failed(reason.to_owned()));
+    }
+    Ok(tokens)
 }
 
 /// The longest prefix of at most `limit` bytes that ends between two characters.
@@ -184,12 +286,17 @@ mod tests {
 
     /// Tokenizes all of the text, then cuts: `[CLS]`, the first 254 tokens, `[SEP]`.
     fn oracle(text: &str) -> Vec<u32> {
-        let mut ids = INSTALLED.1.encode(text, true).unwrap().get_ids().to_vec();
+        let mut ids = oracle_ids(text);
         if ids.len() > 256 {
             ids.truncate(255);
             ids.push(102);
         }
         ids
+    }
+
+    /// All of the text's ids, uncut.
+    fn oracle_ids(text: &str) -> Vec<u32> {
+        INSTALLED.1.encode(text, true).unwrap().get_ids().to_vec()
     }
 
     #[test]
@@ -240,6 +347,48 @@ mod tests {
         let bytes = 256 * LONGEST_PREFIX;
         let endless = "x".repeat(8 * bytes);
         assert_eq!(ours.encode("", &endless).unwrap().ids, oracle(&endless[..bytes]));
+    }
+
+    #[test]
+    fn given_ids_are_framed_and_cut_like_the_text_they_stand_for() {
+        let (ours, _) = &*INSTALLED;
+        let long = "a kettle ".repeat(300);
+        for (prefix, text) in [
+            ("", "hello world"),
+            ("", ""),
+            ("query: ", "hello world"),
+            ("", &long),
+        ] {
+            let whole = oracle_ids(text);
+            let bare = &whole[1..whole.len() - 1];
+            let expected = ours.encode(prefix, text).unwrap();
+            for ids in [bare, &whole] {
+                let inputs = [Input::Text(text), Input::Tokens(ids)];
+                let found = ours.encode_inputs(prefix, &inputs).unwrap();
+                assert_eq!(found, [expected.clone(), expected.clone()], "{prefix}{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn ids_out_of_the_vocabulary_are_refused_by_position() {
+        let (ours, _) = &*INSTALLED;
+        let inputs = [Input::Text("fine"), Input::Tokens(&[7592, 30_522])];
+        let error = ours.encode_inputs("", &inputs).unwrap_err();
+        let EmbeddingError::TokenId { text, id, vocabulary } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((text, id, vocabulary), (1, 30_522, 30_522));
+        ours.encode_inputs("", &[Input::Tokens(&[30_521])]).unwrap();
+    }
+
+    #[test]
+    fn what_was_cut_is_said() {
+        let (ours, _) = &*INSTALLED;
+        let truncated = |text: &str| ours.encode("", text).unwrap().truncated;
+        assert!(!truncated("") && !truncated(&"shoe ".repeat(254)));
+        assert!(truncated(&"shoe ".repeat(255)) && truncated(&"shoe ".repeat(100_000)));
+        assert!(truncated(&"x".repeat(300 * LONGEST_PREFIX)));
     }
 
     #[test]

@@ -221,7 +221,7 @@ proptest! {
         prop_assert!(cosine(together.row(place), &alone) > 0.99999);
 
         let bundle = ModelBundle::open(&model()).unwrap();
-        let settings = EncoderSettings { sessions: 1, threads_per_session: 2, batch_tokens };
+        let settings = EncoderSettings { batch_tokens, ..EncoderSettings::for_queries(2) };
         let other = Encoder::open(&bundle, settings).unwrap();
         texts.reverse();
         let reversed = other.encode_documents(&texts).unwrap();

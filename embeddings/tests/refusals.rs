@@ -2,20 +2,21 @@
 
 mod support;
 
-use alike_embeddings::{EmbeddingError, Encoder, EncoderSettings, ModelBundle, Result};
+use alike_embeddings::{EmbeddingError, Encoder, EncoderSettings, LaneSettings, ModelBundle, Result};
 use support::installed::{linked_copy, model, replace, start};
 use support::tiny::{Tiny, WIDTH};
 use tempfile::TempDir;
 
-const SETTINGS: EncoderSettings = EncoderSettings {
-    sessions: 2,
-    threads_per_session: 1,
-    batch_tokens: 64,
-};
+fn settings() -> EncoderSettings {
+    EncoderSettings {
+        batch_tokens: 64,
+        ..EncoderSettings::for_bulk(2)
+    }
+}
 
 fn open(dir: &TempDir) -> Result<Encoder> {
     start();
-    Encoder::open(&ModelBundle::open(dir.path())?, SETTINGS)
+    Encoder::open(&ModelBundle::open(dir.path())?, settings())
 }
 
 fn refusal(dir: &TempDir) -> EmbeddingError {
@@ -287,8 +288,8 @@ fn settings_out_of_range_are_refused() {
     start();
     let bundle = ModelBundle::open(&model()).unwrap();
     let none = EncoderSettings {
-        sessions: 0,
-        ..SETTINGS
+        documents: LaneSettings::SHARED,
+        ..settings()
     };
     let error = Encoder::open(&bundle, none)
         .err()
@@ -297,7 +298,7 @@ fn settings_out_of_range_are_refused() {
         matches!(
             error,
             EmbeddingError::Setting {
-                field: "sessions",
+                field: "queries.sessions and documents.sessions",
                 ..
             }
         ),

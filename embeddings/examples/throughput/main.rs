@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     println!(
         r#"{{"variant":"{}","level":"{}","device":"{}","open_ms":{:.0},"open_mib":{}}}"#,
         state.variant,
-        state.level,
+        state.kernel_level.unwrap_or("none"),
         state.device,
         opened * 1e3,
         memory_mib("VmRSS:")?
@@ -99,8 +99,7 @@ impl Options {
                 "--library" => options.library = value.into(),
                 "--model" => options.model = value.into(),
                 "--for" => options.purpose = value,
-                "--variant" if value == "plain" => options.variant = Some(Variant::Plain),
-                "--variant" if value == "int8" => options.variant = Some(Variant::Int8),
+                "--variant" => options.variant = Some(value.parse()?),
                 "--threads" => options.threads = value.parse()?,
                 "--sessions" => options.sessions = Some(value.parse()?),
                 "--batch-tokens" => options.batch_tokens = Some(value.parse()?),

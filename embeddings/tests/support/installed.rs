@@ -44,11 +44,7 @@ pub fn encoder() -> &'static Encoder {
     ENCODER.get_or_init(|| {
         start();
         let bundle = ModelBundle::open(&model()).expect("the installed bundle opens");
-        let settings = EncoderSettings {
-            sessions: 2,
-            threads_per_session: 1,
-            batch_tokens: 256,
-        };
+        let settings = EncoderSettings::for_bulk(2);
         Encoder::open(&bundle, settings).expect("the installed model opens")
     })
 }
