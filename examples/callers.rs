@@ -96,7 +96,12 @@ fn requests(arguments: &Arguments) -> Result<Vec<Vec<u8>>> {
         .into_bytes()
     };
     let found: Vec<_> = texts.lines().skip(arguments.skip).map(compose).collect();
-    ensure!(!found.is_empty(), "{} has no more than {} lines", arguments.texts.display(), arguments.skip);
+    ensure!(
+        !found.is_empty(),
+        "{} has no more than {} lines",
+        arguments.texts.display(),
+        arguments.skip
+    );
     Ok(found)
 }
 
@@ -126,7 +131,14 @@ impl Plan {
             .rate
             .map(|rate| arrivals(rate, end, arguments.seed))
             .unwrap_or_default();
-        Self { requests, start: Instant::now(), warm, end, due, next: AtomicUsize::new(0) }
+        Self {
+            requests,
+            start: Instant::now(),
+            warm,
+            end,
+            due,
+            next: AtomicUsize::new(0),
+        }
     }
 
     /// One caller, until the end.
@@ -148,7 +160,11 @@ impl Plan {
             }
             let sent = self.start.elapsed();
             connection.ask(&self.requests[number % self.requests.len()])?;
-            calls.push(Call { due, sent, answered: self.start.elapsed() });
+            calls.push(Call {
+                due,
+                sent,
+                answered: self.start.elapsed(),
+            });
         }
     }
 }
@@ -171,7 +187,10 @@ fn arrivals(rate: f64, end: Duration, seed: u64) -> Vec<Duration> {
     std::iter::from_fn(next).take_while(|due| *due < end).collect()
 }
 
-#[allow(clippy::disallowed_methods, reason = "a call is due at a time of day, not after an event")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a call is due at a time of day, not after an event"
+)]
 fn wait_until(due: Instant) {
     std::thread::sleep(due.saturating_duration_since(Instant::now()));
 }
@@ -188,7 +207,11 @@ impl Connection {
         let stream = TcpStream::connect(address).with_context(|| format!("no connection to {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; 1 << 16], checked: false })
+        Ok(Self {
+            stream,
+            buffer: vec![0; 1 << 16],
+            checked: false,
+        })
     }
 
     /// Sends a request and takes in the whole answer; any status but 200 is an error with the answer's text.
@@ -219,7 +242,10 @@ impl Connection {
     }
 
     fn read(&mut self, filled: usize) -> Result<usize> {
-        let read = self.stream.read(&mut self.buffer[filled..]).context("no whole answer came")?;
+        let read = self
+            .stream
+            .read(&mut self.buffer[filled..])
+            .context("no whole answer came")?;
         ensure!(read > 0, "the server closed the connection");
         Ok(read)
     }
@@ -240,15 +266,27 @@ fn content_length(head: &[u8]) -> Result<usize> {
 
 /// Speed: answers that came after the warm-up and before the end. Latencies: of calls that were due in that time.
 fn report(arguments: &Arguments, plan: &Plan, calls: Vec<Call>, cpu: f64) -> Result<String> {
-    let last = calls.iter().map(|call| call.answered).max().context("no call was answered")?;
+    let last = calls
+        .iter()
+        .map(|call| call.answered)
+        .max()
+        .context("no call was answered")?;
     let sent = calls.len();
     let within = |call: &&Call| plan.warm < call.answered && call.answered <= plan.end;
     let finished = calls.iter().filter(within).count();
     let counted: Vec<Call> = calls.into_iter().filter(|call| call.due >= plan.warm).collect();
-    ensure!(!counted.is_empty(), "no call within --seconds {}", arguments.seconds);
+    ensure!(
+        !counted.is_empty(),
+        "no call within --seconds {}",
+        arguments.seconds
+    );
     let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
     let latencies = sorted(counted.iter().map(|call| micros(call.answered - call.due)));
-    let late = sorted(counted.iter().map(|call| micros(call.sent.saturating_sub(call.due))));
+    let late = sorted(
+        counted
+            .iter()
+            .map(|call| micros(call.sent.saturating_sub(call.due))),
+    );
     let elapsed = last.as_secs_f64();
     let line = serde_json::json!({
         "callers": arguments.callers,

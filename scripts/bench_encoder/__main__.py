@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_encoder import alike, quality, report, service, speed, texts  # noqa: E402  (the path has to be set first)
+from bench_encoder import alike, memory, quality, report, service, speed, texts  # noqa: E402  (the path has to be set first)
 from bench_encoder.bundle import Bundle, Unusable  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +179,15 @@ class Bench:
         return {"runs": runs}
 
     def memory(self):
-        raise NotImplementedError
+        runs = []
+        for name in (name for name in self.names if name not in BASELINES):
+            process = self.contender(name).for_service()
+            try:
+                steps = memory.measure(process, self.source, self.args.memory, self.work)
+            finally:
+                process.stop()
+            runs.append({"variant": name.removeprefix("alike-"), "steps": steps} | memory.growth(steps))
+        return {"about": memory.ABOUT, "runs": runs}
 
     def run(self):
         sections = {

@@ -159,8 +159,15 @@ def http_page(report):
 
 
 def memory_page(report):
-    rows = [[f"{step['texts']:,}", step["resident_mib"]] for step in report["steps"]]
-    return ["## Memory", table(["texts encoded", "resident MiB"], rows)]
+    parts = ["## Memory"]
+    for run in report["runs"]:
+        rows = [[f"{step['texts']:,}", step["resident_mib"], step["peak_mib"]] for step in run["steps"]]
+        parts.append(table([f"{run['variant']}: texts", "resident MiB", "most so far"], rows))
+        parts.append(
+            f"Straight line through the second half: {run['mib_per_million']:+.1f} MiB per million texts; between the "
+            f"lowest and the highest of it: {run['spread_mib']} MiB."
+        )
+    return [*parts, report["about"]]
 
 
 PAGES = {"speed": speed_page, "quality": quality_page, "http": http_page, "memory": memory_page}

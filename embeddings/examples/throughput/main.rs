@@ -25,7 +25,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alike_embeddings::{Encoder, EncoderSettings, Input, Lane, LaneSettings, ModelBundle, Prefix, Variant, initialize};
+use alike_embeddings::{
+    Encoder, EncoderSettings, Input, Lane, LaneSettings, ModelBundle, Prefix, Variant, initialize,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -121,7 +123,10 @@ impl Options {
         settings.variant = self.variant;
         settings.batch_tokens = self.batch_tokens.unwrap_or(settings.batch_tokens);
         if let Some(sessions) = self.sessions {
-            let lane = LaneSettings { sessions, threads_per_session: (self.threads / sessions.max(1)).max(1) };
+            let lane = LaneSettings {
+                sessions,
+                threads_per_session: (self.threads / sessions.max(1)).max(1),
+            };
             match self.purpose.as_str() {
                 "queries" => settings.queries = lane,
                 _ => settings.documents = lane,
@@ -163,10 +168,11 @@ fn bulk(encoder: &Encoder, texts: &Texts) -> Result<String> {
     let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
     let tokens: u64 = encoded.tokens.iter().map(|&tokens| u64::from(tokens)).sum();
     Ok(format!(
-        r#"{{"texts":{},"tokens":{tokens},"wall_s":{wall:.6},"cpu_s":{cpu:.2},"texts_per_s":{:.2},"tokens_per_s":{:.1},"peak_mib":{}}}"#,
+        r#"{{"texts":{},"tokens":{tokens},"wall_s":{wall:.6},"cpu_s":{cpu:.2},"texts_per_s":{:.2},"tokens_per_s":{:.1},"resident_mib":{},"peak_mib":{}}}"#,
         inputs.len(),
         inputs.len() as f64 / wall,
         tokens as f64 / wall,
+        memory_mib("VmRSS:")?,
         memory_mib("VmHWM:")?
     ))
 }

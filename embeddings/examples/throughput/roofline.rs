@@ -31,7 +31,8 @@ pub fn measure(threads: usize) -> String {
     let total: f64 = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(seconds)).collect();
         let best = workers.into_iter().filter_map(|worker| worker.join().ok());
-        best.map(|seconds| (operations * SUMS * PASSES) as f64 / seconds).sum()
+        best.map(|seconds| (operations * SUMS * PASSES) as f64 / seconds)
+            .sum()
     });
     format!(r#"{{"instructions":"{name}","threads":{threads},"operations_per_s":{total:.0}}}"#)
 }
@@ -57,11 +58,14 @@ fn fastest() -> Option<Kernel> {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    #![allow(unsafe_code, reason = "calls functions that need instructions which were looked for before")]
+    #![allow(
+        unsafe_code,
+        reason = "calls functions that need instructions which were looked for before"
+    )]
 
     use std::arch::x86_64::{
-        __m256i, __m512i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_setzero_si256, _mm512_dpbusd_epi32,
-        _mm512_set1_epi8, _mm512_setzero_si512,
+        __m256i, __m512i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_setzero_si256,
+        _mm512_dpbusd_epi32, _mm512_set1_epi8, _mm512_setzero_si512,
     };
     use std::hint::black_box;
 
