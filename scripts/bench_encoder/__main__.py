@@ -165,7 +165,7 @@ class Bench:
             variant = name.removeprefix("alike-")
             folder = self.work / variant
             folder.mkdir()
-            server = service.Server(server_program, alike.library(), self.bundle, variant, folder, {})
+            server = service.Server(server_program, alike.library(), self.bundle, variant, folder)
             server.build(short[:100])
             for encoding in self.args.encodings.split(","):
                 server.start()

@@ -12,6 +12,8 @@ from .bundle import Unusable
 
 ROOT = Path(__file__).resolve().parents[2]
 THROUGHPUT = ["-p", "alike-embeddings", "--example", "throughput"]
+# So that an error's last line is its reason.
+PLAIN_ERRORS = {"RUST_BACKTRACE": "0"}
 CALLERS = ["-p", "alike", "--example", "callers"]
 SERVER = ["-p", "alike", "--bin", "alike"]
 
@@ -122,7 +124,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env=os.environ | {"RAYON_NUM_THREADS": str(threads)},
+            env=os.environ | PLAIN_ERRORS | {"RAYON_NUM_THREADS": str(threads)},
         )
         self.opened = self.answer()
 

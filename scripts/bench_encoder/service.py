@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from .alike import Failed, texts_file
+from .alike import PLAIN_ERRORS, Failed, texts_file
 from .figures import median
 
 CALLERS, LEAST, MOST = 64, 8, 16
@@ -23,10 +23,10 @@ REACH = {"share of bulk": 0.85, "p99 by single call": 4.0}
 class Server:
     """``alike serve`` with a small collection of its own: a server without one has no model to answer with."""
 
-    def __init__(self, program, library, bundle, variant, work, settings):
+    def __init__(self, program, library, bundle, variant, work):
         self.program, self.work = program, Path(work)
         self.common = ["--data", str(self.work / "store"), "--model", str(bundle.folder), "--library", str(library)]
-        self.environment = os.environ | {"ALIKE__MODEL__VARIANT": variant} | settings
+        self.environment = os.environ | PLAIN_ERRORS | {"ALIKE__MODEL__VARIANT": variant}
         self.process = None
 
     def build(self, titles):
@@ -84,7 +84,8 @@ class Callers:
         command += ["--model", self.model, "--encoding", self.encoding, "--skip", self.sent % self.count]
         command += ["--rate", rate] if rate else []
         before = self.server.cpu_seconds()
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        command = [str(word) for word in command]
+        done = subprocess.run(command, env=os.environ | PLAIN_ERRORS, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Failed(f"callers: {done.stderr.strip()[-500:]}")
         found = json.loads(done.stdout)
