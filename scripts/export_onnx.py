@@ -8,9 +8,11 @@ loads (`model.onnx`, `tokenizer.json`, `model.toml`) into another. Needs the `on
 Graph: opset 17, float32. Inputs `input_ids`, `attention_mask`, `token_type_ids`: int64 [batch, tokens]. Output
 `sentence_embedding`: float32 [batch, dimension], mean-pooled over the tokens the mask keeps, L2-normalized.
 
+`model.toml` holds golden texts with the vectors of a float64 forward pass that is computed independently with numpy, so
+that whoever loads the graph can tell whether it still answers like the model.
+
 The same weights give the same bytes: nodes and weights are written in a fixed order and nothing that changes between
-runs (time, paths, versions) goes in. Nothing is written unless the graph agrees with a float64 forward pass that is
-computed independently with numpy.
+runs (time, paths, versions) goes in. Nothing is written unless the graph agrees with that forward pass.
 """
 
 import argparse
@@ -48,6 +50,17 @@ CHECK_TEXTS = (
     "",
     "USB-C charger (65 W), 2 ports, folds flat; charges a laptop and a phone at once " * 4,
 )
+
+
+# Written into model.toml with their vectors: a query, a title, a description, and letters beyond ASCII.
+GOLDEN_TEXTS = (
+    "wireless headphones for running",
+    "Waterproof Hiking Boots, brown leather, size 42",
+    "Keeps coffee hot for six hours and tea cold for twelve. Double-walled stainless steel, a lid that does not leak in a"
+    " bag, dishwasher safe; fits the cup holders of most cars and bicycles. 450 ml, also in dark green.",
+    "Crème brûlée – 東京 naïve café, 5 €",
+)
+GOLDEN_DECIMALS = 6
 
 
 class ExportError(Exception):
@@ -273,9 +286,10 @@ def reference(shape, weights, ids, mask, types):
 
 
 def word_pieces(text, vocabulary):
-    """BERT's uncased tokenization, enough of it for the texts checked here: lower case, no accents, longest match."""
+    """BERT's uncased tokenization, enough of it for the texts used here: lower case, no accents, every ideograph a word
+    of its own, longest match."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn")
-    words = "".join(c if c.isalnum() else f" {c} " for c in plain).split()
+    words = "".join(c if c.isalnum() and not "一" <= c <= "鿿" else f" {c} " for c in plain).split()
     ids = [vocabulary["[CLS]"]]
     for word in words:
         start = 0
@@ -289,9 +303,9 @@ def word_pieces(text, vocabulary):
     return [*ids, vocabulary["[SEP]"]]
 
 
-def check_batch(vocabulary):
-    """The check texts as one padded batch, so that the mask is put to the test as well."""
-    rows = [word_pieces(text, vocabulary) for text in CHECK_TEXTS]
+def padded_batch(texts, vocabulary):
+    """Texts as one padded batch of ids, mask and types, so that the mask is put to the test as well."""
+    rows = [word_pieces(text, vocabulary) for text in texts]
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     mask = np.zeros_like(ids)
     for row, pieces in enumerate(rows):
@@ -316,7 +330,7 @@ def run_graph(serialized, batch):
 def verify(serialized, shape, weights, vocabulary):
     """Refuses a graph whose vectors are not those of the float64 forward pass."""
     onnx.checker.check_model(onnx.load_model_from_string(serialized), full_check=True)
-    batch = check_batch(vocabulary)
+    batch = padded_batch(CHECK_TEXTS, vocabulary)
     expected = reference(shape, weights, *batch)
     evaluator, actual = run_graph(serialized, batch)
     if actual.shape != expected.shape:
@@ -327,8 +341,19 @@ def verify(serialized, shape, weights, vocabulary):
         raise ExportError("the graph disagrees with the float64 forward pass; nothing was written")
 
 
+def golden(shape, weights, vocabulary):
+    """The golden texts with their float64 vectors, as tables of model.toml."""
+    vectors = reference(shape, weights, *padded_batch(GOLDEN_TEXTS, vocabulary))
+    tables = []
+    for text, vector in zip(GOLDEN_TEXTS, vectors.tolist()):
+        # Adding 0 turns the -0.0 that rounding may leave into 0.0.
+        values = ", ".join(f"{round(value, GOLDEN_DECIMALS) + 0.0:.{GOLDEN_DECIMALS}f}" for value in vector)
+        tables.append(f"\n[[golden]]\ntext = {json.dumps(text, ensure_ascii=False)}\nvector = [{values}]\n")
+    return "".join(tables)
+
+
 def settings(shape):
-    """model.toml, as the service reads it."""
+    """model.toml without its golden texts, as the service reads it."""
     return (
         f'name = "{NAME}"\n'
         f'version = "{VERSION}"\n'
@@ -367,7 +392,7 @@ def export(source, target):
     shape = read_shape(config, weights)
     serialized = Encoder(shape, weights).build().SerializeToString(deterministic=True)
     verify(serialized, shape, weights, vocabulary)
-    write_bundle(target, serialized, tokenizer, settings(shape))
+    write_bundle(target, serialized, tokenizer, settings(shape) + golden(shape, weights, vocabulary))
     digest = hashlib.sha256(serialized).hexdigest()
     print(f"exported {shape.layers} layers, {shape.width} wide, {shape.heads} heads; model.onnx has sha256 {digest}")
 

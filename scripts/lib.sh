@@ -7,6 +7,10 @@ INSTALLED=$ROOT/.alike
 VENV_PYTHON=$INSTALLED/venv/bin/python
 export ROOT INSTALLED VENV_PYTHON
 
+# The embedding model that scripts/setup installs.
+MODEL=all-minilm-l6-v2
+export MODEL
+
 # Where programs often are although a plain user's PATH does not say so (nginx; a fresh Rust).
 PATH=$PATH:/usr/sbin:/sbin${HOME:+:$HOME/.cargo/bin}
 export PATH
@@ -56,6 +60,12 @@ section() {
 print_sections() {
   printf '\n=== %s: all passed\n' "${0##*/}"
   printf '%s\n' "${SECTIONS[@]}"
+}
+
+# optimize_model PROGRAM: makes the installed model's variant that runs fastest here, unless it is there and belongs to it.
+optimize_model() {
+  "$1" model optimize --if-needed "$INSTALLED/models/$MODEL" ||
+    fail "model $MODEL: $1 model optimize failed (see above)"
 }
 
 # as_root COMMAND…: runs it as root; false where this user may not.

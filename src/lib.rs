@@ -12,6 +12,7 @@ pub mod config;
 pub mod engine;
 pub mod evaluation;
 pub mod http;
+pub mod model;
 pub mod schema;
 pub mod signals;
 pub mod snapshot;

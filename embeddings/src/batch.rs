@@ -1,24 +1,96 @@
 //! Which texts run together, and the padded arrays they become.
 
+use std::sync::Arc;
+
 use crate::tokenizer::Tokens;
 
-/// Groups texts of like length: every batch, padded to its longest text, holds at most `most_tokens` tokens (a single
-/// longer text is a batch of its own). Longest first, so that what is left for the end is cheap. Where one full batch
-/// would leave some of the `workers` idle, batches are smaller.
+/// How large a batch may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchLimit {
+    /// Most tokens.
+    pub tokens: usize,
+    /// Whether every text costs as much as the batch's longest: the graph pads.
+    pub padded: bool,
+}
+
+impl BatchLimit {
+    /// Tokens that a batch costs.
+    pub fn cost(self, size: Size) -> usize {
+        if self.padded {
+            size.texts * size.longest
+        } else {
+            size.tokens
+        }
+    }
+
+    /// Whether a batch of several texts may be that large.
+    pub fn admits(self, size: Size) -> bool {
+        self.cost(size) <= self.tokens
+    }
+}
+
+/// How much some texts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Size {
+    pub texts: usize,
+    pub tokens: usize,
+    /// Tokens of the longest.
+    pub longest: usize,
+}
+
+impl Size {
+    /// One text of that many tokens.
+    pub fn one(tokens: usize) -> Self {
+        Self {
+            texts: 1,
+            tokens,
+            longest: tokens,
+        }
+    }
+
+    /// All of `texts`.
+    pub fn of(texts: &[Arc<Tokens>]) -> Self {
+        let sizes = texts.iter().map(|tokens| Self::one(tokens.len()));
+        sizes.fold(Self::default(), Self::and)
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            texts: self.texts + other.texts,
+            tokens: self.tokens + other.tokens,
+            longest: self.longest.max(other.longest),
+        }
+    }
+}
+
+/// Groups texts of like length into batches within `limit` (a single longer text is a batch of its own). Longest first,
+/// so that what is left for the end is cheap. Where one full batch would leave some of the `workers` idle, batches are
+/// smaller.
 ///
 /// Returns positions in `lengths`, each exactly once; the same answer for the same input.
-pub(crate) fn plan(lengths: &[usize], most_tokens: usize, workers: usize) -> Vec<Vec<usize>> {
+pub(crate) fn plan(lengths: &[usize], limit: BatchLimit, workers: usize) -> Vec<Vec<usize>> {
     let total: usize = lengths.iter().sum();
-    let budget = most_tokens.min(total.div_ceil(workers.max(1)));
+    let limit = BatchLimit {
+        tokens: limit.tokens.min(total.div_ceil(workers.max(1))),
+        ..limit
+    };
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
-    let mut batches = Vec::new();
-    let mut rest = order.as_slice();
-    while let Some(&longest) = rest.first() {
-        let rows = (budget / lengths[longest].max(1)).clamp(1, rest.len());
-        let (batch, later) = rest.split_at(rows);
-        batches.push(batch.to_vec());
-        rest = later;
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut size = Size::default();
+    for text in order {
+        let larger = size.and(Size::one(lengths[text]));
+        match batches.last_mut() {
+            Some(batch) if limit.admits(larger) => {
+                batch.push(text);
+                size = larger;
+            }
+            _ => {
+                batches.push(vec![text]);
+                size = Size::one(lengths[text]);
+            }
+        }
     }
     batches
 }
@@ -40,8 +112,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Pads `texts` to the longest of them.
-    pub fn new<'a>(texts: impl ExactSizeIterator<Item = &'a Tokens> + Clone, pad_id: u32) -> Self {
-        let lengths: Vec<usize> = texts.clone().map(Tokens::len).collect();
+    pub fn new(texts: &[Arc<Tokens>], pad_id: u32) -> Self {
+        let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
         let cells = lengths.len() * width;
         let mut batch = Self {
@@ -51,7 +123,7 @@ impl Batch {
             mask: vec![0; cells],
             types: vec![0; cells],
         };
-        for (row, tokens) in texts.enumerate() {
+        for (row, tokens) in texts.iter().enumerate() {
             batch.fill(row * width, tokens);
         }
         batch
@@ -81,18 +153,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn tokens(ids: &[u32]) -> Tokens {
-        Tokens {
+    fn tokens(ids: &[u32]) -> Arc<Tokens> {
+        Arc::new(Tokens {
             ids: ids.to_vec(),
             types: vec![1; ids.len()],
             truncated: false,
-        }
+        })
+    }
+
+    fn padded(tokens: usize) -> BatchLimit {
+        BatchLimit { tokens, padded: true }
     }
 
     #[test]
     fn shorter_rows_are_padded_on_the_right_and_masked() {
         let texts = [tokens(&[5, 6, 7]), tokens(&[8])];
-        let batch = Batch::new(texts.iter(), 9);
+        let batch = Batch::new(&texts, 9);
         assert_eq!((batch.rows(), batch.width), (2, 3));
         assert_eq!(batch.ids, [5, 6, 7, 8, 9, 9]);
         assert_eq!(batch.mask, [1, 1, 1, 1, 0, 0]);
@@ -102,23 +178,23 @@ mod tests {
 
     #[test]
     fn longest_first_and_ties_in_input_order() {
-        assert_eq!(plan(&[2, 5, 2, 5], 10, 1), [vec![1, 3], vec![0, 2]]);
+        assert_eq!(plan(&[2, 5, 2, 5], padded(10), 1), [vec![1, 3], vec![0, 2]]);
     }
 
     #[test]
     fn a_text_beyond_the_budget_is_a_batch_of_its_own() {
-        assert_eq!(plan(&[3, 100, 3], 8, 1), [vec![1], vec![0, 2]]);
+        assert_eq!(plan(&[3, 100, 3], padded(8), 1), [vec![1], vec![0, 2]]);
     }
 
     #[test]
     fn a_small_job_is_shared_by_the_workers() {
-        assert_eq!(plan(&[4; 8], 1000, 2).len(), 2);
-        assert_eq!(plan(&[4; 8], 1000, 1).len(), 1);
+        assert_eq!(plan(&[4; 8], padded(1000), 2).len(), 2);
+        assert_eq!(plan(&[4; 8], padded(1000), 1).len(), 1);
     }
 
     #[test]
     fn no_texts_no_batches() {
-        assert!(plan(&[], 100, 2).is_empty());
+        assert!(plan(&[], padded(100), 2).is_empty());
     }
 
     proptest! {
@@ -127,14 +203,18 @@ mod tests {
             lengths in prop::collection::vec(1_usize..300, 0..200),
             most in 1_usize..4000,
             workers in 1_usize..5,
+            padded in any::<bool>(),
         ) {
-            let batches = plan(&lengths, most, workers);
+            let limit = BatchLimit { tokens: most, padded };
+            let batches = plan(&lengths, limit, workers);
             let mut seen: Vec<usize> = batches.concat();
             let in_order: Vec<usize> = seen.iter().map(|&i| lengths[i]).collect();
             prop_assert!(in_order.is_sorted_by(|a, b| a >= b));
             for batch in &batches {
                 let widest = batch.iter().map(|&i| lengths[i]).max().unwrap();
-                prop_assert!(batch.len() == 1 || batch.len() * widest <= most);
+                let sum: usize = batch.iter().map(|&i| lengths[i]).sum();
+                let cost = if padded { batch.len() * widest } else { sum };
+                prop_assert!(batch.len() == 1 || cost <= most);
             }
             if lengths.len() >= workers {
                 prop_assert!(batches.len() >= workers);

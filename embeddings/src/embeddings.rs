@@ -49,8 +49,11 @@ impl Embeddings {
         &self.values
     }
 
-    pub(crate) fn set_row(&mut self, i: usize, row: &[f32]) {
-        self.values[i * self.dimension..][..self.dimension].copy_from_slice(row);
+    /// Puts `rows`, one after the other, in those places.
+    pub(crate) fn set_rows(&mut self, places: &[usize], rows: &[f32]) {
+        for (&place, row) in places.iter().zip(rows.chunks_exact(self.dimension)) {
+            self.values[place * self.dimension..][..self.dimension].copy_from_slice(row);
+        }
     }
 }
 
@@ -61,8 +64,7 @@ mod tests {
     #[test]
     fn rows_are_where_they_were_set() {
         let mut embeddings = Embeddings::zeroed(2, 3);
-        embeddings.set_row(2, &[5.0, 6.0]);
-        embeddings.set_row(0, &[1.0, 2.0]);
+        embeddings.set_rows(&[2, 0], &[5.0, 6.0, 1.0, 2.0]);
         assert_eq!(embeddings.row(2), [5.0, 6.0]);
         assert_eq!(
             embeddings.rows().collect::<Vec<_>>(),

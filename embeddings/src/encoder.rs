@@ -1,17 +1,16 @@
-//! The encoder: a tokenizer and a pool of sessions behind plain blocking calls.
+//! The encoder: a tokenizer and two lanes of sessions behind plain blocking calls.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use crate::batch::{Batch, plan};
-use crate::pool::Pool;
-use crate::session::{EncoderSession, SessionSettings, kernel_level, variant_path};
+use crate::batch::BatchLimit;
+use crate::bulk::run_all;
+use crate::device::Sessions;
+use crate::lanes::{Admission, Lanes, Limits, Worker};
+use crate::session::{EncoderSession, kernel_level};
 use crate::tokenizer::{TextTokenizer, Tokens};
 use crate::{
-    Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, LaneSettings, LaneState,
-    ModelBundle, ModelIdentity, ModelSettings, Prefix, Result, Variant,
+    Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, ModelBundle, ModelIdentity,
+    ModelSettings, Prefix, QueryTokens, Result, Task, Variant,
 };
 
 /// Texts whose tokens are held at once; length-sorting happens within them.
@@ -20,18 +19,19 @@ const WINDOW: usize = 16_384;
 /// Longest probe at open. A graph that takes fewer tokens than `max_tokens` is found up to this length.
 const LONGEST_PROBE: usize = 1024;
 
-/// Turns texts into vectors. `Send + Sync`; callers beyond the number of sessions wait for one.
+/// Turns texts into vectors. `Send + Sync`; concurrent callers share sessions and batches (see `lanes`).
 ///
 /// A text's vector does not depend on who shares its batch, on its place in the input, or on padding, up to the rounding
 /// of `f32` sums (cosine ≥ 0.99999). An empty text is encoded like any other: its vector is that of the special tokens
 /// alone. Texts longer than the model's `max_tokens` are cut there.
 pub struct Encoder {
     tokenizer: TextTokenizer,
-    sessions: Pool<EncoderSession>,
+    lanes: Lanes<EncoderSession>,
     model: ModelSettings,
     identity: ModelIdentity,
-    batch_tokens: usize,
     variant: Variant,
+    device: Device,
+    device_fallback: Option<String>,
 }
 
 impl Encoder {
@@ -39,32 +39,44 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EmbeddingError::NotInitialized`] before [`initialize`](crate::initialize); a damaged file; a graph whose inputs,
-    /// outputs, dimension or longest text contradict `model.toml`.
+    /// outputs, dimension or longest text contradict `model.toml`; a variant that does not belong to the bundle; answers
+    /// to the golden texts that are not those of `model.toml`; [`EmbeddingError::Device`] where the settings require a
+    /// device that does not work.
+    ///
+    /// [`EmbeddingError::NotInitialized`]: crate::EmbeddingError::NotInitialized
+    /// [`EmbeddingError::Device`]: crate::EmbeddingError::Device
     pub fn open(bundle: &ModelBundle, settings: EncoderSettings) -> Result<Self> {
         settings.check()?;
+        bundle.check_task(Task::Embed)?;
         let tokenizer = TextTokenizer::open(bundle)?;
-        let variant = settings.variant.unwrap_or_else(|| fastest_variant(bundle));
-        let lane = |lane: LaneSettings| {
-            (0..lane.sessions).into_par_iter().map(move |_| SessionSettings {
-                variant,
-                device: Device::Cpu,
-                threads: lane.threads_per_session,
-            })
+        let model = bundle.settings().clone();
+        let short = Arc::new(tokenizer.encode(&model.query_prefix, "probe")?);
+        let check = |session: &mut EncoderSession| session.run(&[Arc::clone(&short)]).map(drop);
+        let mut sessions = Sessions::open(bundle, &settings, tokenizer.pad_id(), check)?;
+        let one = sessions.queries.first_mut().or(sessions.documents.first_mut());
+        if let Some(session) = one {
+            session.run(&[Arc::new(stretched(&short, model.max_tokens))])?;
+            bundle.check_golden(sessions.variant, |golden| {
+                session.run(&[Arc::new(tokenizer.encode("", &golden.text)?)])
+            })?;
+        }
+        let limits = Limits {
+            batch: BatchLimit {
+                tokens: settings.batch_tokens,
+                padded: sessions.variant == Variant::Plain,
+            },
+            linger: settings.linger,
+            queue_tokens: settings.queue_tokens,
         };
-        let sessions: Vec<EncoderSession> = lane(settings.queries)
-            .chain(lane(settings.documents))
-            .map(|settings| EncoderSession::open(bundle, &settings))
-            .collect::<Result<_>>()?;
-        let encoder = Self {
+        Ok(Self {
             tokenizer,
-            sessions: Pool::new(sessions),
-            model: bundle.settings().clone(),
+            lanes: Lanes::new(sessions.queries, sessions.documents, limits),
+            model,
             identity: bundle.identity().clone(),
-            batch_tokens: settings.batch_tokens,
-            variant,
-        };
-        encoder.probe()?;
-        Ok(encoder)
+            variant: sessions.variant,
+            device: sessions.device,
+            device_fallback: sessions.fallback,
+        })
     }
 
     /// Length of every vector.
@@ -77,32 +89,62 @@ impl Encoder {
         &self.identity
     }
 
-    /// The vector of a query: the model's `query_prefix` + `text`, encoded alone.
+    /// How the encoder runs and what it has done.
+    pub fn state(&self) -> EncoderState {
+        EncoderState {
+            variant: self.variant,
+            device: self.device,
+            device_fallback: self.device_fallback.clone(),
+            kernel_level: kernel_level().filter(|_| self.variant == Variant::Int8),
+            queries: self.lanes.state(Lane::Queries),
+            documents: self.lanes.state(Lane::Documents),
+        }
+    }
+
+    /// The vector of a query: the model's `query_prefix` + `text`, in the lane of queries.
     ///
     /// # Errors
     /// A text that can't be tokenized, a failure of the graph, or a vector that is not finite.
+    /// [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
     pub fn encode_query(&self, text: &str) -> Result<Vec<f32>> {
+        self.encode_read_query(&self.read_query(text)?)
+    }
+
+    /// What the model reads of a query: the first half of [`encode_query`](Self::encode_query), some hundredths of its
+    /// time.
+    ///
+    /// # Errors
+    /// A text that can't be tokenized.
+    pub fn read_query(&self, text: &str) -> Result<QueryTokens> {
         let tokens = self.tokenizer.encode(&self.model.query_prefix, text)?;
-        self.run(&[&tokens])
+        Ok(QueryTokens(Arc::new(tokens)))
+    }
+
+    /// The vector of a query that was read: the other half of [`encode_query`](Self::encode_query).
+    ///
+    /// # Errors
+    /// A failure of the graph, or a vector that is not finite.
+    /// [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
+    pub fn encode_read_query(&self, query: &QueryTokens) -> Result<Vec<f32>> {
+        let texts = std::slice::from_ref(&query.0);
+        self.lanes.run(Lane::Queries, texts, &Admission::Limited)
     }
 
     /// The vectors of `inputs`, each with its prefix, and what became of each text.
     ///
     /// # Errors
-    /// As [`encode_query`](Self::encode_query), and token ids that the model does not know; the error names the input's
-    /// position. [`EmbeddingError::Overloaded`](crate::EmbeddingError::Overloaded) where too much waits already.
-    pub fn encode(&self, inputs: &[Input<'_>], prefix: Prefix, _lane: Lane) -> Result<Encoded> {
+    /// As [`encode_query`](Self::encode_query), and token ids that the model does not know; no vectors are returned then.
+    /// The error names the input's position.
+    pub fn encode(&self, inputs: &[Input<'_>], prefix: Prefix, lane: Lane) -> Result<Encoded> {
         let prefix = match prefix {
             Prefix::Query => &self.model.query_prefix,
             Prefix::Document => &self.model.document_prefix,
             Prefix::None => "",
         };
-        let texts = self.tokenizer.encode_inputs(prefix, inputs)?;
+        let texts = shared(self.tokenizer.encode_inputs(prefix, inputs)?);
         let mut vectors = Embeddings::zeroed(self.dimension(), inputs.len());
-        self.encode_tokens(&texts, |batch, rows| {
-            for (&text, row) in batch.iter().zip(rows.chunks_exact(vectors.dimension())) {
-                vectors.set_row(text, row);
-            }
+        run_all(&self.lanes, lane, &texts, false, |batch, rows| {
+            vectors.set_rows(batch, rows);
         })?;
         Ok(Encoded {
             vectors,
@@ -111,22 +153,12 @@ impl Encoder {
         })
     }
 
-    /// How the encoder runs and what it has done.
-    pub fn state(&self) -> EncoderState {
-        EncoderState {
-            variant: self.variant,
-            device: Device::Cpu,
-            device_fallback: None,
-            kernel_level: kernel_level().filter(|_| self.variant == Variant::Int8),
-            queries: LaneState::default(),
-            documents: LaneState::default(),
-        }
-    }
-
-    /// The vectors of documents, each the model's `document_prefix` + the text, in input order.
+    /// The vectors of documents, each the model's `document_prefix` + the text, in input order. Waits for its turn
+    /// however long it takes.
     ///
     /// # Errors
-    /// As [`encode_query`](Self::encode_query); no vectors are returned then. The error names the text's position.
+    /// A text that can't be tokenized, a failure of the graph, or a vector that is not finite; no vectors are returned
+    /// then. The error names the text's position.
     pub fn encode_documents<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
         self.encode_documents_with(texts, |_| {})
     }
@@ -147,105 +179,28 @@ impl Encoder {
         for (window, texts) in texts.chunks(WINDOW).enumerate() {
             let start = window * WINDOW;
             let tokens = self.tokenizer.encode_all(&self.model.document_prefix, texts);
-            let tokens = tokens.map_err(|error| error.at(|text| start + text))?;
-            self.encode_tokens(&tokens, |batch, rows| {
-                for (&text, row) in batch.iter().zip(rows.chunks_exact(embeddings.dimension())) {
-                    embeddings.set_row(start + text, row);
-                }
+            let tokens = shared(tokens.map_err(|error| error.at(|text| start + text))?);
+            let ran = run_all(&self.lanes, Lane::Documents, &tokens, true, |batch, rows| {
+                let places: Vec<usize> = batch.iter().map(|text| start + text).collect();
+                embeddings.set_rows(&places, rows);
                 done += batch.len();
                 progress(done);
-            })
-            .map_err(|error| error.at(|text| start + text))?;
+            });
+            ran.map_err(|error| error.at(|text| start + text))?;
         }
         Ok(embeddings)
     }
-
-    /// Runs all batches of `texts` on all sessions; `finished` gets a batch's positions and rows, on this thread.
-    fn encode_tokens(&self, texts: &[Tokens], mut finished: impl FnMut(&[usize], &[f32])) -> Result<()> {
-        let lengths: Vec<usize> = texts.iter().map(Tokens::len).collect();
-        let batches = plan(&lengths, self.batch_tokens, self.sessions.size());
-        let queue = Queue {
-            encoder: self,
-            texts,
-            batches: &batches,
-            next: AtomicUsize::new(0),
-            failed: AtomicBool::new(false),
-        };
-        let (sender, receiver) = mpsc::channel();
-        std::thread::scope(|scope| {
-            for _ in 0..self.sessions.size().min(batches.len()) {
-                let sender = sender.clone();
-                let queue = &queue;
-                scope.spawn(move || queue.work(&sender));
-            }
-            drop(sender);
-            for (batch, rows) in receiver {
-                finished(&batches[batch], &rows?);
-            }
-            Ok(())
-        })
-    }
-
-    /// Vectors of one batch, row-major, on the next free session.
-    fn run(&self, texts: &[&Tokens]) -> Result<Vec<f32>> {
-        let batch = Batch::new(texts.iter().copied(), self.tokenizer.pad_id());
-        self.sessions.take().encode(&batch)
-    }
-
-    /// Checks the graph's answers against the settings, on a short text on every session (which also warms it) and on
-    /// the longest text on one.
-    fn probe(&self) -> Result<()> {
-        let mut short = self.tokenizer.encode(&self.model.query_prefix, "probe")?;
-        let batch = Batch::new([&short].into_iter(), self.tokenizer.pad_id());
-        let mut leases: Vec<_> = (0..self.sessions.size()).map(|_| self.sessions.take()).collect();
-        for session in &mut leases {
-            session.encode(&batch)?;
-        }
-        drop(leases);
-        let longest = self.model.max_tokens.min(LONGEST_PROBE);
-        short.ids.resize(longest, short.ids[0]);
-        short.types.resize(longest, short.types[0]);
-        self.run(&[&short]).map(drop)
-    }
 }
 
-/// Batches that the workers of one call take in turn.
-struct Queue<'a> {
-    encoder: &'a Encoder,
-    texts: &'a [Tokens],
-    batches: &'a [Vec<usize>],
-    next: AtomicUsize,
-    failed: AtomicBool,
+fn shared(texts: Vec<Tokens>) -> Vec<Arc<Tokens>> {
+    texts.into_iter().map(Arc::new).collect()
 }
 
-impl Queue<'_> {
-    /// Encodes batches until none is left or one failed; sends each one's index and rows.
-    fn work(&self, finished: &mpsc::Sender<(usize, Result<Vec<f32>>)>) {
-        while !self.failed.load(Ordering::Relaxed) {
-            let next = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(batch) = self.batches.get(next) else {
-                return;
-            };
-            let texts: Vec<&Tokens> = batch.iter().map(|&text| &self.texts[text]).collect();
-            let rows = self
-                .encoder
-                .run(&texts)
-                .map_err(|error| error.at(|row| batch[row]));
-            if rows.is_err() {
-                self.failed.store(true, Ordering::Relaxed);
-            }
-            if finished.send((next, rows)).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Int8 where the bundle has it and this processor has a fast kernel for it.
-fn fastest_variant(bundle: &ModelBundle) -> Variant {
-    if kernel_level().is_some() && variant_path(bundle, Variant::Int8).is_file() {
-        Variant::Int8
-    } else {
-        Variant::Plain
-    }
+/// The longest text that is tried at open.
+fn stretched(short: &Tokens, max_tokens: usize) -> Tokens {
+    let mut long = short.clone();
+    let longest = max_tokens.min(LONGEST_PROBE);
+    long.ids.resize(longest, short.ids[0]);
+    long.types.resize(longest, short.types[0]);
+    long
 }

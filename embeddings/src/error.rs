@@ -207,6 +207,25 @@ pub enum EmbeddingError {
         bound: f64,
     },
 
+    /// A loaded graph of a reranker scores one of the bundle's golden pairs otherwise than `model.toml` says.
+    #[error(
+        "model {}: the golden pair {query:?} and {text:?} scores {found}, but {expected} in model.toml; \
+         this file, this ONNX Runtime or this processor computes something else: restore the file, or take another variant",
+        path.display()
+    )]
+    GoldenScore {
+        /// The graph file.
+        path: PathBuf,
+        /// The query.
+        query: String,
+        /// The text.
+        text: String,
+        /// Score found.
+        found: f32,
+        /// Score in `model.toml`.
+        expected: f32,
+    },
+
     /// A variant of the model is missing or does not belong to the bundle.
     #[error("model variant {}: {reason}; run `alike model optimize` on the bundle's folder, or remove the file", path.display())]
     Variant {

@@ -1,7 +1,9 @@
 //! What is asked of an encoder, and what it answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tokenizer::Tokens;
 use crate::{Device, Embeddings, Variant};
 
 /// One text to encode.
@@ -32,6 +34,18 @@ pub enum Lane {
     Queries,
     /// Texts in bulk.
     Documents,
+}
+
+/// A query as the model reads it: equal for texts that the model can't tell apart (other capitals, other spaces, more words
+/// than it reads, as far as its tokenizer has it so).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueryTokens(pub(crate) Arc<Tokens>);
+
+impl QueryTokens {
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Tokens>() + 2 * size_of::<u32>() * self.0.len()
+    }
 }
 
 /// The vectors of one call.

@@ -4,10 +4,12 @@
 //!
 //! 1. [`ModelBundle::open`] (`bundle`) reads a model's folder: its settings, and its identity from its content.
 //! 2. [`initialize`] (`runtime`) loads the ONNX Runtime library, once per process.
-//! 3. [`Encoder::open`] (`encoder`) loads the tokenizer (`tokenizer`) and a pool of sessions (`pool`, `session`), and
-//!    proves on probe texts that the graph answers as the settings say.
-//! 4. A text becomes token ids (`tokenizer`), texts of like length share a batch (`batch`), a session runs the graph
-//!    (`session`), token states become one vector per text (`pooling`), and rows return in input order.
+//! 3. [`Encoder::open`] (`encoder`) loads the tokenizer (`tokenizer`) and sessions (`session`) on the device that was asked
+//!    for (`device`), and proves on probe texts that the graph answers as the settings say.
+//! 4. A text becomes token ids (`tokenizer`). Callers share sessions and batches in two lanes (`lanes`; what waits and who
+//!    is next: `queue`); calls with many texts are planned by length first (`bulk`, `batch`).
+//! 5. A session runs the graph (`session`), token states become one vector per text (`pooling`), and rows return in input
+//!    order.
 //!
 //! This crate knows nothing of indexes, items, HTTP or async runtimes.
 //!
@@ -24,23 +26,29 @@
 //! ```
 
 mod batch;
+mod bulk;
 mod bundle;
+mod device;
 mod embeddings;
 mod encoder;
 mod error;
+mod golden;
 mod input;
-mod pool;
+mod lanes;
+mod onnx;
 mod pooling;
+mod queue;
 mod runtime;
 mod session;
 mod settings;
 mod tokenizer;
 
-pub use bundle::{ModelBundle, ModelIdentity, ModelSettings};
+pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::{EmbeddingError, Result};
-pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix};
+pub use golden::Golden;
+pub use input::{Encoded, EncoderState, Input, Lane, LaneState, Prefix, QueryTokens};
 pub use pooling::Pooling;
 pub use runtime::initialize;
 pub use settings::{Device, EncoderSettings, LaneSettings, Variant};

@@ -1,14 +1,17 @@
 //! One ONNX Runtime session: a batch in, one vector per text out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use ort::ep;
+use ort::ep::{self, ExecutionProviderDispatch};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::batch::Batch;
+use crate::lanes::Worker;
 use crate::pooling::{Pooling, normalize};
+use crate::tokenizer::Tokens;
 use crate::{Device, EmbeddingError, ModelBundle, Result, Variant, runtime};
 
 /// What the graph may ask for beside the ids.
@@ -25,6 +28,8 @@ pub(crate) struct SessionSettings {
     pub device: Device,
     /// Threads that work on each batch.
     pub threads: usize,
+    /// Id that fills a batch's shorter rows; the attention mask hides it.
+    pub pad_id: u32,
 }
 
 /// A loaded graph with its own threads and memory.
@@ -38,17 +43,14 @@ pub(crate) struct EncoderSession {
     pooling: Pooling,
     normalize: bool,
     dimension: usize,
+    pad_id: u32,
 }
 
 impl EncoderSession {
     /// Loads one of the bundle's graphs.
     pub fn open(bundle: &ModelBundle, settings: &SessionSettings) -> Result<Self> {
         let variant = settings.variant;
-        let path = variant_path(bundle, variant);
-        if variant != Variant::Plain && !path.is_file() {
-            let reason = "there is no such file".to_owned();
-            return Err(EmbeddingError::Variant { path, reason });
-        }
+        let path = bundle.graph_path(variant);
         let failed = |error: ort::Error| EmbeddingError::Model {
             path: path.clone(),
             reason: error.to_string(),
@@ -56,7 +58,7 @@ impl EncoderSession {
         let environment = runtime::environment()?;
         let builder = Session::builder(&environment).map_err(failed)?;
         let builder = register_operators(builder, variant).map_err(failed)?;
-        let mut builder = configure(builder, settings.threads).map_err(failed)?;
+        let mut builder = configure(builder, settings).map_err(failed)?;
         let session = builder.commit_from_file(&path).map_err(failed)?;
         let model = bundle.settings();
         let interface = Interface {
@@ -76,12 +78,12 @@ impl EncoderSession {
             pooling: model.pooling,
             normalize: model.normalize,
             dimension: model.dimension,
+            pad_id: settings.pad_id,
             path,
         })
     }
 
-    /// One vector per text, row-major, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
-    pub fn encode(&mut self, batch: &Batch) -> Result<Vec<f32>> {
+    fn encode(&mut self, batch: &Batch) -> Result<Vec<f32>> {
         let (rows, width) = (batch.rows(), batch.width);
         let shape = [rows, width];
         let path = &self.path;
@@ -121,9 +123,11 @@ impl EncoderSession {
     }
 }
 
-/// The graph file of a variant.
-pub(crate) fn variant_path(bundle: &ModelBundle, variant: Variant) -> PathBuf {
-    bundle.graph_path().with_file_name(variant.file_name())
+impl Worker for EncoderSession {
+    /// One vector per text, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
+    fn run(&mut self, texts: &[Arc<Tokens>]) -> Result<Vec<f32>> {
+        self.encode(&Batch::new(texts, self.pad_id))
+    }
 }
 
 /// The operators that a variant's graph takes from this crate: those of [`Variant::Plain`] are all ONNX Runtime's own.
@@ -140,17 +144,32 @@ pub(crate) fn kernel_level() -> Option<&'static str> {
 /// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second
 /// thread gains nothing, and stop with it. The arena keeps memory bounded when shapes change; patterns would be made for
 /// shapes that don't return.
-fn configure(builder: SessionBuilder, threads: usize) -> ort::Result<SessionBuilder> {
+fn configure(builder: SessionBuilder, settings: &SessionSettings) -> ort::Result<SessionBuilder> {
     let builder = builder
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(threads)?
+        .with_intra_threads(settings.threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
         .with_intra_op_spinning(true)?
         .with_config_entry("session.force_spinning_stop", "1")?
         .with_memory_pattern(false)?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(true).build()])?;
+        .with_execution_providers(providers(settings.device))?;
     Ok(builder)
+}
+
+/// What runs the graph's operators. CUDA is taken strictly: that it does not work has to be known.
+fn providers(device: Device) -> Vec<ExecutionProviderDispatch> {
+    let cpu = ep::CPU::default().with_arena_allocator(true).build();
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(number) => {
+            let cuda = ep::CUDA::default()
+                .with_device_id(number.try_into().unwrap_or(i32::MAX))
+                .with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested);
+            vec![cuda.build().error_on_failure(), cpu]
+        }
+        _ => vec![cpu],
+    }
 }
 
 /// Normalizes where asked, and refuses what is not finite.

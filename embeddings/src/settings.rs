@@ -208,6 +208,21 @@ impl EncoderSettings {
             let expected = format!("at most {LONGEST_LINGER:?}");
             return Err(out_of_range("linger", format!("{:?}", self.linger), &expected));
         }
+        self.check_device()
+    }
+
+    /// A device has to be named to be required, and runs the plain variant only.
+    fn check_device(&self) -> Result<()> {
+        if self.require_device && self.device == Device::Auto {
+            let found = "true with device \"auto\"".to_owned();
+            let expected = "false, or a device that is named, such as \"cuda:0\"";
+            return Err(out_of_range("require_device", found, expected));
+        }
+        if matches!(self.device, Device::Cuda(_)) && self.variant == Some(Variant::Int8) {
+            let found = format!("\"int8\" with device \"{}\"", self.device);
+            let expected = "plain, or none: int8 runs on the CPU";
+            return Err(out_of_range("variant", found, expected));
+        }
         Ok(())
     }
 }
@@ -281,6 +296,8 @@ mod tests {
             (EncoderSettings { batch_tokens: 0, ..good }, "batch_tokens"),
             (EncoderSettings { queue_tokens: 0, ..good }, "queue_tokens"),
             (EncoderSettings { linger: Duration::from_secs(1), ..good }, "linger"),
+            (EncoderSettings { require_device: true, ..good }, "require_device"),
+            (EncoderSettings { variant: Some(Variant::Int8), device: Device::Cuda(0), ..good }, "variant"),
         ];
         for (settings, field) in bad {
             let message = settings.check().unwrap_err().to_string();

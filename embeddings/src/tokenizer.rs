@@ -16,7 +16,7 @@ const FIRST_PREFIX: usize = 16;
 const LONGEST_PREFIX: usize = 1024;
 
 /// The tokens of one text: never empty, special tokens included, no padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Tokens {
     /// Vocabulary ids.
     pub ids: Vec<u32>,

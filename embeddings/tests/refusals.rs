@@ -2,7 +2,9 @@
 
 mod support;
 
-use alike_embeddings::{EmbeddingError, Encoder, EncoderSettings, LaneSettings, ModelBundle, Result};
+use alike_embeddings::{
+    EmbeddingError, Encoder, EncoderSettings, LaneSettings, ModelBundle, Result, Variant,
+};
 use support::installed::{linked_copy, model, replace, start};
 use support::tiny::{Tiny, WIDTH};
 use tempfile::TempDir;
@@ -238,6 +240,83 @@ fn a_zero_vector_is_refused_where_it_has_to_be_normalized() {
     tiny.settings = tiny.settings.replace("normalize = false", "normalize = true");
     let error = refusal_of(&tiny);
     assert!(matches!(error, EmbeddingError::NotFinite { .. }), "{error}");
+}
+
+/// A tiny bundle with one golden answer to "apple".
+fn golden(vector: &[f32]) -> Tiny {
+    let mut tiny = Tiny::new("mean");
+    tiny.settings += &format!("[[golden]]\ntext = \"apple\"\nvector = {vector:?}\n");
+    tiny
+}
+
+#[test]
+fn golden_answers_are_checked_at_open() {
+    let tiny = Tiny::new("mean");
+    let [cls, sep, apple] = ["[CLS]", "[SEP]", "apple"].map(|word| tiny.state(word));
+    let right = mean([cls, apple, sep]);
+    open(&golden(&right).write()).unwrap();
+    // Prefixes are not put before golden texts.
+    let mut prefixed = golden(&right);
+    prefixed.settings = prefixed.settings.replace("query_prefix = \"\"", "query_prefix = \"pear \"");
+    open(&prefixed.write()).unwrap();
+    let mut wrong = right;
+    wrong[0] += 1.0;
+    let error = refusal_of(&golden(&wrong));
+    match &error {
+        EmbeddingError::Golden { path, text, cosine, bound } => {
+            assert!(path.ends_with("model.onnx") && text == "apple", "{error}");
+            assert!(*cosine < *bound && *cosine > 0.9 && *bound > 0.999, "{error}");
+        }
+        _ => panic!("{error}"),
+    }
+    let message = error.to_string();
+    assert!(message.contains("\"apple\"") && message.contains("0.99"), "{message}");
+}
+
+#[test]
+fn the_installed_model_gives_its_golden_answers_and_another_graph_does_not() {
+    start();
+    let bundle = ModelBundle::open(&model()).unwrap();
+    assert!(bundle.settings().golden.len() >= 4, "run scripts/setup again");
+    let encoder = Encoder::open(&bundle, settings()).unwrap();
+    let cosines = bundle
+        .check_golden(Variant::Plain, |golden| encoder.encode_query(&golden.text))
+        .unwrap();
+    assert!(cosines.iter().all(|cosine| *cosine > 0.999_999), "{cosines:?}");
+    // A part of one layer's weights is lost.
+    let mut graph = std::fs::read(model().join("model.onnx")).unwrap();
+    let layer = graph.len() / 4 * 3;
+    graph[layer..layer + 200_000].fill(0);
+    let dir = linked_copy();
+    replace(&dir, "model.onnx", graph);
+    let error = refusal(&dir);
+    assert!(matches!(error, EmbeddingError::Golden { .. }), "{error}");
+}
+
+#[test]
+fn a_reranker_is_no_encoder() {
+    let mut tiny = Tiny::new("none");
+    tiny.settings = tiny.settings.replace("dimension = 4", "task = \"rerank\"\ndimension = 1");
+    let message = refusal_of(&tiny).to_string();
+    assert!(message.contains("task is \"rerank\""), "{message}");
+}
+
+#[test]
+fn a_variant_that_is_missing_or_stale_is_refused_before_it_is_loaded() {
+    start();
+    let int8 = EncoderSettings {
+        variant: Some(Variant::Int8),
+        ..settings()
+    };
+    let dir = linked_copy();
+    for (content, reason) in [(None, "no such file"), (Some("not a graph"), "damaged")] {
+        if let Some(content) = content {
+            std::fs::write(dir.path().join("model.int8.onnx"), content).unwrap();
+        }
+        let error = Encoder::open(&ModelBundle::open(dir.path()).unwrap(), int8).err().unwrap();
+        assert!(matches!(error, EmbeddingError::Variant { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
 #[test]

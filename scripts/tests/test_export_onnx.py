@@ -1,6 +1,7 @@
 """The exporter on a small model with random weights: no download needed."""
 
 import json
+import re
 import sys
 import tempfile
 import unittest
@@ -25,7 +26,9 @@ CONFIG = {
     "layer_norm_eps": 1e-12,
 }
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-LETTERS = [prefix + chr(code) for code in range(33, 127) for prefix in ("", "##")]
+# Every character of the golden texts is in it, so that none of them is without a piece.
+CHARACTERS = [chr(code) for code in range(33, 127)] + list("–€東京")
+LETTERS = [prefix + character for character in CHARACTERS for prefix in ("", "##")]
 
 
 def small_weights(layers=2, width=8):
@@ -94,6 +97,20 @@ class ExportTest(unittest.TestCase):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
         self.assertIn("dimension = 8\n", (self.target / "model.toml").read_text(encoding="utf-8"))
 
+    def test_golden_vectors_are_those_of_the_graph(self):
+        self.export()
+        written = (self.target / "model.toml").read_text(encoding="utf-8")
+        # Python 3.10 has no TOML reader; strings and lists of numbers look the same in JSON.
+        values = {key: re.findall(f"^{key} = (.*)$", written, re.MULTILINE) for key in ("text", "vector")}
+        texts, vectors = (list(map(json.loads, values[key])) for key in ("text", "vector"))
+        self.assertEqual(texts, list(export_onnx.GOLDEN_TEXTS))
+        vocabulary = {piece: row for row, piece in enumerate(SPECIAL + LETTERS)}
+        for text, vector in zip(texts, vectors, strict=True):
+            with self.subTest(text=text):
+                found = self.run_model([export_onnx.word_pieces(text, vocabulary)])[0]
+                np.testing.assert_allclose(vector, found, atol=2e-6)
+        self.assertNotIn("-0.000000", written)
+
     def test_a_text_does_not_depend_on_its_batch_mates(self):
         self.export()
         alone = self.run_model([[2, 10, 11, 3]])
@@ -146,6 +163,10 @@ class WordPiecesTest(unittest.TestCase):
         self.assertEqual(
             self.pieces("Running, SHOES Crème"), ["[CLS]", "run", "##ning", ",", "shoe", "##s", "creme", "[SEP]"]
         )
+
+    def test_every_ideograph_is_a_word(self):
+        vocabulary = {piece: row for row, piece in enumerate(["[CLS]", "[SEP]", "東", "京"])}
+        self.assertEqual(export_onnx.word_pieces("東京", vocabulary), [0, 2, 3, 1])
 
     def test_an_unknown_piece_is_an_error(self):
         with self.assertRaisesRegex(export_onnx.ExportError, "xyz"):

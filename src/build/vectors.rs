@@ -17,7 +17,7 @@ impl Vectors {
             return Ok(Self::Own);
         }
         let bundle = place.open_bundle()?;
-        let encoder = Encoder::open(&bundle, EncoderSettings::for_bulk(cores()))?;
+        let encoder = Encoder::open(&bundle, place.run.over(EncoderSettings::for_bulk(cores())))?;
         Ok(Self::Model(Box::new(encoder)))
     }
 

@@ -41,6 +41,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let settings = Settings {
         data: args.common.data_dir(&config)?,
         models: args.common.model_place(&config),
+        encoder: config.model.encoder(),
+        // Every query is to be encoded, so that its time counts.
+        query_cache_bytes: 0,
         verify: Verify::Auto,
         record_events: false,
         trending_ttl: Duration::ZERO,

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod eval;
+pub mod model;
 mod progress;
 pub mod schema;
 pub mod serve;
@@ -31,6 +32,8 @@ enum Command {
     Eval(eval::Args),
     /// Measure speed
     Bench(bench::Args),
+    /// Download, check and optimize models
+    Model(model::Args),
     /// Infer a schema from a catalog file, as a starting point
     Schema(schema::Args),
 }
@@ -84,6 +87,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

@@ -40,6 +40,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let settings = Settings {
         data,
         models: args.common.model_place(&config),
+        encoder: config.model.encoder(),
+        query_cache_bytes: config.model.query_cache_bytes,
         verify: server.verify,
         record_events: true,
         trending_ttl: Duration::from_millis(server.trending_ttl_ms),

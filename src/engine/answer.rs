@@ -2,6 +2,7 @@
 
 use super::filter::Filter;
 use super::query::{check_text, check_vector, resolve_examples};
+use super::query_cache::QueryCache;
 use super::{EngineError, Query, Search, View};
 use crate::telemetry::Metrics;
 use alike_indexes::{Effort, IndexError, Plan, Request, RowId, RowSet, Scratch};
@@ -10,6 +11,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The answer to a search or recommendation.
@@ -77,10 +80,15 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
-pub(super) fn answer(view: &View, search: &Search, metrics: &Metrics) -> Result<Answer, EngineError> {
+pub(super) fn answer(
+    view: &View,
+    search: &Search,
+    queries: &QueryCache,
+    metrics: &Metrics,
+) -> Result<Answer, EngineError> {
     search.check(view)?;
     let encoding = Instant::now();
-    let target = resolve(view, &search.query, metrics)?;
+    let target = resolve(view, &search.query, queries, metrics)?;
     let encode_ms = milliseconds(encoding);
     let filtering = Instant::now();
     let admissible = admissible(view, search)?;
@@ -144,11 +152,35 @@ fn recall_target(view: &View, effort: Effort) -> f32 {
 }
 
 struct Target<'a> {
-    vector: Cow<'a, [f32]>,
+    vector: Vector<'a>,
     excluded: Vec<RowId>,
 }
 
-fn resolve<'a>(view: &View, query: &'a Query, metrics: &Metrics) -> Result<Target<'a>, EngineError> {
+/// A query's vector: that of the call, or one that was made for it.
+enum Vector<'a> {
+    Given(&'a [f32]),
+    Made(Vec<f32>),
+    Cached(Arc<[f32]>),
+}
+
+impl Deref for Vector<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Given(vector) => vector,
+            Self::Made(vector) => vector,
+            Self::Cached(vector) => vector,
+        }
+    }
+}
+
+fn resolve<'a>(
+    view: &View,
+    query: &'a Query,
+    queries: &QueryCache,
+    metrics: &Metrics,
+) -> Result<Target<'a>, EngineError> {
     match query {
         Query::Text(text) => {
             check_text(text)?;
@@ -158,24 +190,27 @@ fn resolve<'a>(view: &View, query: &'a Query, metrics: &Metrics) -> Result<Targe
                 return Err(EngineError::invalid("text", detail));
             };
             let start = Instant::now();
-            let vector = encoder.encode_query(text)?;
-            metrics.encoded(start.elapsed());
+            let found = queries.encode(encoder, text)?;
+            metrics.query_cached(found.hit);
+            if !found.hit {
+                metrics.encoded(start.elapsed());
+            }
             Ok(Target {
-                vector: vector.into(),
+                vector: Vector::Cached(found.vector),
                 excluded: Vec::new(),
             })
         }
         Query::Vector(vector) => {
             check_vector(vector, view)?;
             Ok(Target {
-                vector: vector.into(),
+                vector: Vector::Given(vector),
                 excluded: Vec::new(),
             })
         }
         Query::Examples { like, unlike } => {
             let examples = resolve_examples(like, unlike, view)?;
             Ok(Target {
-                vector: examples.vector.into(),
+                vector: Vector::Made(examples.vector),
                 excluded: examples.rows,
             })
         }

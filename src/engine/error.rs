@@ -56,15 +56,16 @@ pub enum EngineError {
         /// What is missing and how to get it.
         detail: String,
     },
-    /// The snapshot was made by another model than the one installed.
+    /// The snapshot was made by a model that is not installed.
     #[error(
-        "the snapshot was built with model {wanted}, installed is {found}; install that model (--model) or rebuild the collection with this one"
+        "the snapshot was built with model {wanted}; found: {}; install that model (--model, or `[model] paths` in alike.toml) or rebuild the collection with one of these",
+        found.join(", ")
     )]
     ModelMismatch {
         /// The snapshot's model.
         wanted: String,
-        /// The installed model.
-        found: String,
+        /// The models that were found, and where; for folders whose model can't be used, why.
+        found: Vec<String>,
     },
 }
 

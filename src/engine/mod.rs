@@ -9,12 +9,13 @@ mod error;
 pub mod filter;
 mod models;
 mod query;
+mod query_cache;
 mod trending;
 mod view;
 
 pub use answer::{Answer, Hit, PlanReport};
 pub use error::EngineError;
-pub use models::{ModelPlace, cores};
+pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
 pub use trending::TrendingQuery;
 pub use view::View;
@@ -22,8 +23,10 @@ pub use view::View;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::{Metrics, ServedSnapshot};
+use alike_embeddings::{Encoder, EncoderSettings};
 use arc_swap::ArcSwap;
 use models::Models;
+use query_cache::QueryCache;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +41,10 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where the model and ONNX Runtime are.
     pub models: ModelPlace,
+    /// How the models' encoders share the machine.
+    pub encoder: EncoderSettings,
+    /// Most bytes of query texts and their vectors that are kept; 0: none.
+    pub query_cache_bytes: u64,
     /// How much of a snapshot is checked before it is served.
     pub verify: Verify,
     /// Whether events are recorded; without, their journals are left alone.
@@ -82,6 +89,7 @@ pub struct Engine {
     slots: ArcSwap<BTreeMap<String, Slot>>,
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
     trending: TrendingCache,
+    queries: QueryCache,
 }
 
 impl Engine {
@@ -92,7 +100,8 @@ impl Engine {
     pub fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
         let engine = Self {
             store: Store::open(&settings.data)?,
-            models: Models::new(settings.models),
+            models: Models::new(settings.models, settings.encoder),
+            queries: QueryCache::new(settings.query_cache_bytes),
             verify: settings.verify,
             record_events: settings.record_events,
             metrics,
@@ -125,6 +134,8 @@ impl Engine {
         }
         drop(signals);
         self.slots.store(Arc::new(slots));
+        drop(before);
+        self.models.drop_unused();
         Ok(())
     }
 
@@ -195,17 +206,18 @@ impl Engine {
     }
 
     fn open_view(&self, collection: &Collection, id: &str) -> Result<View, EngineError> {
-        let needs_model = collection.manifest(id)?.model.is_some();
+        let wanted = collection.manifest(id)?.model;
         // The model loads while the files are read and verified.
         let (snapshot, encoder) = rayon::join(
             || collection.open(id, self.verify),
-            || needs_model.then(|| self.models.encoder()).transpose(),
+            || {
+                wanted
+                    .as_ref()
+                    .map(|wanted| self.models.wanted(wanted))
+                    .transpose()
+            },
         );
         let (snapshot, encoder) = (snapshot?, encoder?);
-        let encoder = match (encoder, &snapshot.manifest().model) {
-            (Some(encoder), Some(wanted)) => Some(models::matching(encoder, wanted)?),
-            _ => None,
-        };
         let signals = self.signals_of(collection);
         Ok(View::new(
             collection.name().to_owned(),
@@ -297,7 +309,18 @@ impl Engine {
     /// # Errors
     /// The request is wrong, or a part of the engine fails.
     pub fn search(&self, view: &View, search: &Search) -> Result<Answer, EngineError> {
-        answer::answer(view, search, &self.metrics)
+        answer::answer(view, search, &self.queries, &self.metrics)
+    }
+
+    /// Tells the metrics how the models and the cache of query vectors do.
+    pub fn report(&self) {
+        self.metrics.models_loaded(|| {
+            let models = self.models.in_use();
+            let told = |encoder: &Arc<Encoder>| (encoder.identity().to_string(), encoder.state());
+            models.iter().map(told).collect()
+        });
+        let held = self.queries.held();
+        self.metrics.query_cache_holds(held.entries, held.bytes);
     }
 
     /// The fields of one item.

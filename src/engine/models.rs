@@ -1,10 +1,10 @@
-//! The installed model: found, loaded once, compared with what a snapshot was built with.
+//! The installed models: each found by what a snapshot was built with, loaded once, with one encoder for all callers.
 
 use super::EngineError;
 use crate::snapshot::ModelRef;
-use alike_embeddings::{Encoder, EncoderSettings, ModelBundle};
+use alike_embeddings::{Device, Encoder, EncoderSettings, ModelBundle, Variant};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The folder that `scripts/setup` fills.
 const HOME: &str = ".alike";
@@ -17,8 +17,39 @@ const DEFAULT_MODEL: &str = "all-minilm-l6-v2";
 pub struct ModelPlace {
     /// The model bundle's folder.
     pub model: Option<PathBuf>,
+    /// More bundles, or folders of bundles, for snapshots that were built with another model.
+    pub others: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub library: Option<PathBuf>,
+    /// How models are run.
+    pub run: ModelRun,
+}
+
+/// What the settings say of how models are run; what they leave open is chosen for the work and the machine.
+#[derive(Debug, Clone, Default)]
+pub struct ModelRun {
+    /// Where.
+    pub device: Device,
+    /// Fail where the device does not work.
+    pub require_device: bool,
+    /// Which graph.
+    pub variant: Option<Variant>,
+    /// Most tokens of a batch.
+    pub batch_tokens: Option<usize>,
+}
+
+impl ModelRun {
+    /// `settings`, but for what is said here.
+    #[must_use]
+    pub fn over(&self, settings: EncoderSettings) -> EncoderSettings {
+        EncoderSettings {
+            device: self.device,
+            require_device: self.require_device,
+            variant: self.variant,
+            batch_tokens: self.batch_tokens.unwrap_or(settings.batch_tokens),
+            ..settings
+        }
+    }
 }
 
 impl ModelPlace {
@@ -27,18 +58,73 @@ impl ModelPlace {
     /// # Errors
     /// Either is missing or damaged.
     pub fn open_bundle(&self) -> Result<ModelBundle, EngineError> {
-        let model = match &self.model {
-            Some(model) => model.clone(),
-            None => find(|home| existing(home.join("models").join(DEFAULT_MODEL)))
-                .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))?,
-        };
+        let model = self.first()?;
+        self.load_library()?;
+        Ok(ModelBundle::open(&model)?)
+    }
+
+    /// The folder of the bundle that is used where nothing else is asked for.
+    fn first(&self) -> Result<PathBuf, EngineError> {
+        if let Some(model) = &self.model {
+            return Ok(model.clone());
+        }
+        find(|home| existing(home.join("models").join(DEFAULT_MODEL)))
+            .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))
+    }
+
+    /// Folders that may be bundles, in the order in which they are tried: the one that is named, those under `others`,
+    /// the installed ones.
+    fn candidates(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = self.first().ok().into_iter().collect();
+        let installed = Self::models_folder();
+        for place in self.others.iter().chain([&installed]) {
+            folders.extend(bundles_in(place));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        folders.retain(|folder| seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())));
+        folders
+    }
+
+    /// The bundle with that identity, of all that can be found.
+    fn open_wanted(&self, wanted: &ModelRef) -> Result<ModelBundle, EngineError> {
+        self.load_library()?;
+        let mut found = Vec::new();
+        for folder in self.candidates() {
+            match ModelBundle::open(&folder) {
+                Ok(bundle) if ModelRef::from(bundle.identity()) == *wanted => return Ok(bundle),
+                Ok(bundle) => found.push(format!("{} in {}", bundle.identity(), folder.display())),
+                Err(error) => found.push(format!("none in {}: {error}", folder.display())),
+            }
+        }
+        if found.is_empty() {
+            // Says where the first one would be.
+            self.first()?;
+        }
+        Err(EngineError::ModelMismatch {
+            wanted: wanted.to_string(),
+            found,
+        })
+    }
+
+    /// Loads the library.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn load_library(&self) -> Result<(), EngineError> {
         let library = match &self.library {
             Some(library) => library.clone(),
             None => find(|home| library_in(&home.join("lib")))
                 .ok_or_else(|| missing(&format!("{HOME}/lib/libonnxruntime.so.*"), "--library"))?,
         };
-        alike_embeddings::initialize(&library)?;
-        Ok(ModelBundle::open(&model)?)
+        Ok(alike_embeddings::initialize(&library)?)
+    }
+
+    /// The folder of installed models: where there is none yet, the one that the working directory would get.
+    #[must_use]
+    pub fn models_folder() -> PathBuf {
+        find(existing)
+            .unwrap_or_else(|| PathBuf::from(HOME))
+            .join("models")
     }
 }
 
@@ -80,44 +166,114 @@ fn library_in(dir: &Path) -> Option<PathBuf> {
         .max()
 }
 
-/// The installed model, loaded when first needed. Only a success is remembered: a model that is missing now may be
+/// The folder itself where it is a bundle, else the bundles in it, by name. Hidden ones are not complete yet.
+fn bundles_in(place: &Path) -> Vec<PathBuf> {
+    let is_bundle = |folder: &Path| folder.join("model.toml").is_file();
+    if is_bundle(place) {
+        return vec![place.to_path_buf()];
+    }
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let visible = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    let mut folders: Vec<PathBuf> = visible.map(|entry| entry.path()).collect();
+    folders.retain(|folder| is_bundle(folder));
+    folders.sort_unstable();
+    folders
+}
+
+/// The models that are in use, each with one encoder, which both lanes of work share. A model is loaded when it is first
+/// needed and dropped when no view needs it any more. Only a success is remembered: a model that is missing now may be
 /// installed later.
 pub(super) struct Models {
     place: ModelPlace,
-    loaded: Mutex<Option<Arc<Encoder>>>,
+    settings: EncoderSettings,
+    loaded: Mutex<Vec<Loaded>>,
+    /// Held while one loads, so that none is loaded twice; those that are loaded stay within reach.
+    loading: Mutex<()>,
+}
+
+struct Loaded {
+    encoder: Arc<Encoder>,
+    /// Asked for without a snapshot: it stays.
+    first: bool,
 }
 
 impl Models {
-    pub(super) fn new(place: ModelPlace) -> Self {
+    pub(super) fn new(place: ModelPlace, settings: EncoderSettings) -> Self {
         Self {
             place,
-            loaded: Mutex::new(None),
+            settings,
+            loaded: Mutex::default(),
+            loading: Mutex::default(),
         }
     }
 
-    /// The installed encoder.
+    /// The encoder that is used where no snapshot says which.
     pub(super) fn encoder(&self) -> Result<Arc<Encoder>, EngineError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(encoder) = &*loaded {
-            return Ok(Arc::clone(encoder));
+        self.get(|loaded| loaded.first, || self.place.open_bundle(), true)
+    }
+
+    /// The encoder that a snapshot was built with.
+    pub(super) fn wanted(&self, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
+        let is_wanted = |loaded: &Loaded| ModelRef::from(loaded.encoder.identity()) == *wanted;
+        self.get(is_wanted, || self.place.open_wanted(wanted), false)
+    }
+
+    fn get(
+        &self,
+        is_it: impl Fn(&Loaded) -> bool,
+        open: impl Fn() -> Result<ModelBundle, EngineError>,
+        first: bool,
+    ) -> Result<Arc<Encoder>, EngineError> {
+        let known = || {
+            let loaded = self.loaded();
+            let found = loaded.iter().find(|loaded| is_it(loaded));
+            found.map(|found| Arc::clone(&found.encoder))
+        };
+        if let Some(encoder) = known() {
+            return Ok(encoder);
         }
-        let bundle = self.place.open_bundle()?;
-        let encoder = Arc::new(Encoder::open(&bundle, EncoderSettings::for_queries(cores()))?);
-        *loaded = Some(Arc::clone(&encoder));
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoder) = known() {
+            return Ok(encoder);
+        }
+        let bundle = open()?;
+        // A snapshot's model may be the first one too.
+        let same = |loaded: &&mut Loaded| loaded.encoder.identity() == bundle.identity();
+        if let Some(same) = self.loaded().iter_mut().find(same) {
+            same.first |= first;
+            return Ok(Arc::clone(&same.encoder));
+        }
+        let encoder = Arc::new(Encoder::open(&bundle, self.settings)?);
+        let state = encoder.state();
+        tracing::info!(
+            model = %encoder.identity(),
+            variant = %state.variant,
+            device = %state.device,
+            kernels = state.kernel_level.unwrap_or("none"),
+            "model loaded"
+        );
+        self.loaded().push(Loaded {
+            encoder: Arc::clone(&encoder),
+            first,
+        });
         Ok(encoder)
     }
-}
 
-/// `encoder`, if its model is `wanted`.
-pub(super) fn matching(encoder: Arc<Encoder>, wanted: &ModelRef) -> Result<Arc<Encoder>, EngineError> {
-    let found = ModelRef::from(encoder.identity());
-    if found == *wanted {
-        return Ok(encoder);
+    /// All that are loaded.
+    pub(super) fn in_use(&self) -> Vec<Arc<Encoder>> {
+        let loaded = self.loaded();
+        loaded.iter().map(|loaded| Arc::clone(&loaded.encoder)).collect()
     }
-    Err(EngineError::ModelMismatch {
-        wanted: wanted.to_string(),
-        found: found.to_string(),
-    })
+
+    /// Drops those that no view holds any more.
+    pub(super) fn drop_unused(&self) {
+        self.loaded()
+            .retain(|loaded| loaded.first || Arc::strong_count(&loaded.encoder) > 1);
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Vec<Loaded>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Cores this process may use.

@@ -37,5 +37,6 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
 /// Metrics in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "Operations", responses((status = 200, body = String)))]
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    app.engine().report();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], app.metrics().encode())
 }

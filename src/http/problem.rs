@@ -2,6 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::signals::RecordError;
+use alike_embeddings::EmbeddingError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -117,6 +118,11 @@ impl Problem {
     pub(super) fn overloaded(limit: usize) -> Self {
         let detail =
             format!("{limit} requests are in flight already (server.max_in_flight); try again shortly");
+        Self::busy(detail)
+    }
+
+    /// 429: there is too much to do already.
+    fn busy(detail: String) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "overloaded",
@@ -193,6 +199,7 @@ impl From<EngineError> for Problem {
             }
             EngineError::NoCollection { .. } => Self::not_found(error.to_string()).with_field("collection"),
             EngineError::Refused { .. } => Self::unavailable(error.to_string()),
+            EngineError::Encoder(EmbeddingError::Overloaded { .. }) => Self::busy(error.to_string()),
             error => Self::internal(&error),
         }
     }

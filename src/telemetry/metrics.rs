@@ -1,7 +1,9 @@
 //! Every metric, by what it counts.
 
+use super::encoders::EncoderMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::snapshots::{ServedSnapshot, SnapshotMetrics};
+use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub struct Metrics {
     events_rejected: IntCounterVec,
     trending_cache: IntCounterVec,
     snapshots: SnapshotMetrics,
+    encoders: EncoderMetrics,
 }
 
 #[derive(Debug)]
@@ -113,6 +116,7 @@ impl Metrics {
                 &["outcome"],
             )?,
             snapshots: SnapshotMetrics::new(&registry)?,
+            encoders: EncoderMetrics::new(&registry)?,
             registry,
         };
         register_build_info(&metrics.registry)?;
@@ -143,6 +147,22 @@ impl Metrics {
             .duration
             .with_label_values(&[method, route])
             .observe(took.as_secs_f64());
+    }
+
+    /// Counts a query text and whether the cache had its vector.
+    pub fn query_cached(&self, hit: bool) {
+        self.encoders.cached(hit);
+    }
+
+    /// What the cache of query vectors holds.
+    pub fn query_cache_holds(&self, entries: u64, bytes: u64) {
+        self.encoders.cache_holds(entries, bytes);
+    }
+
+    /// Which models are loaded, by identity, and how each does, as `read` answers now; the series of others are taken
+    /// back.
+    pub fn models_loaded(&self, read: impl FnOnce() -> Vec<(String, EncoderState)>) {
+        self.encoders.loaded(read);
     }
 
     /// Counts one encoded query.

@@ -3,6 +3,7 @@
 //! Labels take few values by construction: a route is its template (`/v1/collections/{collection}/search`), never a
 //! path; a method that isn't an ordinary one is `other`; collections are those that are served.
 
+mod encoders;
 mod logging;
 mod metrics;
 mod register;

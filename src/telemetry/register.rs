@@ -1,7 +1,9 @@
 //! How metrics of each kind are made and registered.
 
 use prometheus::core::Collector;
-use prometheus::{Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 
 /// Upper bounds of the latency buckets, in seconds: 100 µs to 10 s.
 pub(super) const LATENCY_BUCKETS: [f64; 16] = [
@@ -45,6 +47,20 @@ pub(super) fn int_gauges(
     labels: &[&str],
 ) -> prometheus::Result<IntGaugeVec> {
     register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+/// Counters of seconds.
+pub(super) fn second_counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<CounterVec> {
+    register(registry, CounterVec::new(Opts::new(name, help), labels)?)
+}
+
+pub(super) fn to_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 pub(super) fn gauges(registry: &Registry, name: &str, help: &str) -> prometheus::Result<GaugeVec> {

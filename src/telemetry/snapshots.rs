@@ -1,6 +1,6 @@
 //! Metrics of the snapshots being served.
 
-use super::register::{counters, gauges, int_gauges};
+use super::register::{counters, gauges, int_gauges, to_i64};
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -129,8 +129,4 @@ impl SnapshotMetrics {
             .with_label_values(&[served.collection, served.snapshot, served.model])
             .set(1);
     }
-}
-
-fn to_i64(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

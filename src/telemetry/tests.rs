@@ -2,6 +2,7 @@
 
 use super::register::LATENCY_BUCKETS;
 use super::*;
+use alike_embeddings::{Device, EncoderState, LaneState, Variant};
 use std::time::Duration;
 
 const SERVED: ServedSnapshot<'static> = ServedSnapshot {
@@ -34,7 +35,76 @@ fn used() -> Metrics {
     metrics.trending_requested(true);
     metrics.snapshot_opened(&SERVED);
     metrics.snapshot_refused("products");
+    metrics.query_cached(true);
+    metrics.query_cache_holds(3, 4_000);
+    metrics.models_loaded(|| vec![("mini@1:abc".to_owned(), state(10))]);
     metrics
+}
+
+/// An encoder that had this many batches of queries.
+fn state(batches: u64) -> EncoderState {
+    EncoderState {
+        variant: Variant::Int8,
+        device: Device::Cpu,
+        device_fallback: Some("no such device".to_owned()),
+        kernel_level: Some("avx2"),
+        queries: LaneState {
+            batches,
+            texts: 3 * batches,
+            tokens: 30 * batches,
+            waits: 2 * batches,
+            waited: Duration::from_millis(250 * batches),
+            overloads: 1,
+            waiting_tokens: 77,
+        },
+        documents: LaneState::default(),
+    }
+}
+
+#[test]
+fn encoders_are_told_by_model_and_lane() {
+    let metrics = used();
+    metrics.models_loaded(|| vec![("mini@1:abc".to_owned(), state(12))]);
+    let text = metrics.encode();
+    assert_lines(
+        &text,
+        &[
+            r#"alike_encoder_info{device="cpu",kernels="avx2",model="mini@1:abc",variant="int8"} 1"#,
+            r#"alike_encoder_device_fallback{model="mini@1:abc"} 1"#,
+            r#"alike_encoder_batches_total{lane="queries",model="mini@1:abc"} 12"#,
+            r#"alike_encoder_texts_total{lane="queries",model="mini@1:abc"} 36"#,
+            r#"alike_encoder_texts_total{lane="documents",model="mini@1:abc"} 0"#,
+            r#"alike_encoder_tokens_total{lane="queries",model="mini@1:abc"} 360"#,
+            r#"alike_encoder_waits_total{lane="queries",model="mini@1:abc"} 24"#,
+            r#"alike_encoder_wait_seconds_total{lane="queries",model="mini@1:abc"} 3"#,
+            r#"alike_encoder_overloads_total{lane="queries",model="mini@1:abc"} 1"#,
+            r#"alike_encoder_waiting_tokens{lane="queries",model="mini@1:abc"} 77"#,
+            r#"alike_query_cache_requests_total{outcome="hit"} 1"#,
+            r#"alike_query_cache_requests_total{outcome="miss"} 0"#,
+            "alike_query_cache_entries 3",
+            "alike_query_cache_bytes 4000",
+        ],
+    );
+}
+
+#[test]
+fn a_model_that_is_dropped_leaves_its_counts_alone() {
+    let metrics = used();
+    metrics.models_loaded(Vec::new);
+    let text = metrics.encode();
+    for gone in [
+        "alike_encoder_info{",
+        "alike_encoder_device_fallback{",
+        "alike_encoder_waiting_tokens{",
+    ] {
+        assert!(!text.contains(gone), "{gone}");
+    }
+    // Opened again, it counts from nothing; what was counted stays.
+    metrics.models_loaded(|| vec![("mini@1:abc".to_owned(), state(2))]);
+    assert_lines(
+        &metrics.encode(),
+        &[r#"alike_encoder_batches_total{lane="queries",model="mini@1:abc"} 12"#],
+    );
 }
 
 #[test]
@@ -56,6 +126,18 @@ fn every_metric_of_the_dashboards_is_there() {
         ("alike_events_total", "counter"),
         ("alike_events_rejected_total", "counter"),
         ("alike_trending_cache_requests_total", "counter"),
+        ("alike_encoder_info", "gauge"),
+        ("alike_encoder_device_fallback", "gauge"),
+        ("alike_encoder_batches_total", "counter"),
+        ("alike_encoder_texts_total", "counter"),
+        ("alike_encoder_tokens_total", "counter"),
+        ("alike_encoder_waits_total", "counter"),
+        ("alike_encoder_wait_seconds_total", "counter"),
+        ("alike_encoder_overloads_total", "counter"),
+        ("alike_encoder_waiting_tokens", "gauge"),
+        ("alike_query_cache_requests_total", "counter"),
+        ("alike_query_cache_entries", "gauge"),
+        ("alike_query_cache_bytes", "gauge"),
         ("alike_build_info", "gauge"),
     ] {
         assert_lines(&text, &[&format!("# TYPE {name} {kind}")]);

@@ -4,10 +4,11 @@ mod catalog;
 mod command;
 mod server;
 mod store;
+pub(crate) mod web;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
 pub(crate) use command::{
-    Finished, POINTS_SCHEMA, Running, alike, build, build_points, build_shop, copy_binary, ordinary_user,
+    Finished, POINTS_SCHEMA, Running, alike, alike_command, build, build_points, build_shop, copy_binary, ordinary_user,
     points_jsonl,
 };
 pub(crate) use server::{Answer, Server};
