@@ -179,15 +179,9 @@ class Bench:
         return {"runs": runs}
 
     def memory(self):
-        runs = []
-        for name in (name for name in self.names if name not in BASELINES):
-            process = self.contender(name).for_service()
-            try:
-                steps = memory.measure(process, self.source, self.args.memory, self.work)
-            finally:
-                process.stop()
-            runs.append({"variant": name.removeprefix("alike-"), "steps": steps} | memory.growth(steps))
-        return {"about": memory.ABOUT, "runs": runs}
+        program = self.program("memory", alike.MEMORY)
+        variants = [name.removeprefix("alike-") for name in self.names if name not in BASELINES]
+        return {"runs": [memory.measure(program, self.bundle, variant, self.args.memory) for variant in variants]}
 
     def run(self):
         sections = {

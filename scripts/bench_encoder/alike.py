@@ -12,6 +12,7 @@ from .bundle import Unusable
 
 ROOT = Path(__file__).resolve().parents[2]
 THROUGHPUT = ["-p", "alike-embeddings", "--example", "throughput"]
+MEMORY = ["-p", "alike-embeddings", "--example", "memory"]
 # So that an error's last line is its reason.
 PLAIN_ERRORS = {"RUST_BACKTRACE": "0"}
 CALLERS = ["-p", "alike", "--example", "callers"]
@@ -63,8 +64,8 @@ class Alike:
     def __init__(self, name, path, bundle, variant, threads, work):
         self.name, self.work = name, Path(work)
         command = [path, "--library", library(), "--model", bundle.folder, "--variant", variant, "--threads", threads]
-        self.start = lambda purpose: Process([*command, "--for", purpose], threads)
-        self.bulk_process, self.query_process = self.start("bulk"), self.start("queries")
+        self.bulk_process = Process([*command, "--for", "bulk"], threads)
+        self.query_process = Process([*command, "--for", "queries"], threads)
         self.opened = self.bulk_process.opened
 
     def bulk(self, texts):
@@ -82,10 +83,6 @@ class Alike:
         with tempfile.NamedTemporaryFile(dir=self.work, suffix=".f32") as out:
             answer = self.bulk_process.ask("vectors", self.file(texts), out.name)
             return np.fromfile(out.name, dtype="<f4").reshape(answer["texts"], answer["dimension"])
-
-    def for_service(self):
-        """One more process, with both lanes, as a server has them."""
-        return self.start("service")
 
     def file(self, texts, ids=False):
         return texts_file(self.work, texts, self.ids if ids else None)

@@ -161,13 +161,13 @@ def http_page(report):
 def memory_page(report):
     parts = ["## Memory"]
     for run in report["runs"]:
-        rows = [[f"{step['texts']:,}", step["resident_mib"], step["peak_mib"]] for step in run["steps"]]
-        parts.append(table([f"{run['variant']}: texts", "resident MiB", "most so far"], rows))
+        rows = [[f"{step['texts']:,}", f"{step['resident_mib']:.1f}"] for step in run["steps"]]
+        parts.append(table([f"{run['variant']}: texts", "resident MiB"], rows))
         parts.append(
-            f"Straight line through the second half: {run['mib_per_million']:+.1f} MiB per million texts; between the "
-            f"lowest and the highest of it: {run['spread_mib']} MiB."
+            f"Straight line through the second half: {run['mib_per_million']:+.1f} MiB per million texts; highest less "
+            f"lowest of it: {run['spread_mib']:.1f} MiB."
         )
-    return [*parts, report["about"]]
+    return parts
 
 
 PAGES = {"speed": speed_page, "quality": quality_page, "http": http_page, "memory": memory_page}

@@ -149,13 +149,13 @@ class ReportTest(unittest.TestCase):
         half = {key: 1000.0 for key in ("p50_us", "p99_us", "late_p50_us", "late_p99_us")}
         http |= {"variant": "int8", "encoding": "float", "texts": "5 titles", "repeated_texts": 0, "half_load": half}
         http |= {"share_of_bulk": 0.8, "p99_by_single_call": 3.0}
-        steps = [{"texts": 1000 * step, "resident_mib": 100 + step, "peak_mib": 110} for step in range(1, 5)]
+        steps = [{"texts": 1000 * step, "resident_mib": 100.0 + step} for step in range(1, 5)]
         run = {"variant": "int8", "steps": steps} | memory.growth(steps)
         page = report.page(
             {
                 "machine": {"cpu": "a CPU", "cores": 2},
                 "http": {"runs": [http]},
-                "memory": {"about": "texts", "runs": [run]},
+                "memory": {"runs": [run]},
             }
         )
         self.assertIn("0.80 ✗ ≥ 0.85", page)
@@ -217,16 +217,24 @@ class TextsTest(unittest.TestCase):
 
 
 class MemoryTest(unittest.TestCase):
-    def test_counts_texts_and_fits_a_line(self):
-        asked = []
-        process = types.SimpleNamespace(ask=lambda *words: asked.append(words) or answer)
-        answer = {"resident_mib": 300, "peak_mib": 310, "texts_per_s": 5.0}
-        source = types.SimpleNamespace(titles=lambda n: ["a b"] * n, products=lambda n: ["c d e"] * n, real=False, seed=1)
+    def measured(self, lines):
         with tempfile.TemporaryDirectory() as work:
-            steps = memory.measure(process, source, 3 * memory.CHUNK + 1, Path(work))
-        self.assertEqual(steps[-1]["texts"], 3 * memory.CHUNK + 1)
-        self.assertEqual([words[0] for words in asked], ["bulk", "queries"] * 4)
-        self.assertEqual(memory.growth(steps), {"mib_per_million": 0.0, "spread_mib": 0})
+            program = Path(work) / "memory"
+            program.write_text(f"#!{sys.executable}\nimport sys\n{lines}")
+            program.chmod(0o755)
+            return memory.measure(program, types.SimpleNamespace(folder=work), "int8", 100_000)
+
+    def test_condenses_the_steps_and_fits_a_line(self):
+        line = 'print(f\'{{"texts":{n},"resident_mib":{100 + n / 1000}}}\')'
+        found = self.measured(f"assert sys.argv[3:] == ['100000', 'int8']\nfor n in range(0, 100001, 1000):\n  {line}")
+        self.assertEqual(len(found["steps"]), memory.STEPS + 1)
+        self.assertEqual(found["steps"][-1]["texts"], 100_000)
+        self.assertAlmostEqual(found["mib_per_million"], 1000)
+        self.assertAlmostEqual(found["spread_mib"], 50)
+
+    def test_a_failure_has_its_reason(self):
+        with self.assertRaisesRegex(alike.Failed, "memory: no such model"):
+            self.measured("sys.exit('no such model')")
 
 
 class ArgumentsTest(unittest.TestCase):
