@@ -6,11 +6,12 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench_encoder import alike, memory, quality, report, service, speed, texts  # noqa: E402  (the path has to be set first)
+from bench_encoder import alike, memory, quality, report, service, speed, texts  # noqa: E402  (the path comes first)
 from bench_encoder.bundle import Bundle, Unusable  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,10 +206,22 @@ def machine():
     return {"cpu": cpu, "cores": len(os.sched_getaffinity(0)), "architecture": platform.machine()}
 
 
+def busy_seconds():
+    """Processor time of everything on this machine so far."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return (user + nice + system + sum(interrupts[:2])) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    """Processor time of this process and of those it has waited for."""
+    return sum(os.times()[:4])
+
+
 def main(arguments=None):
     args = parse_arguments(arguments)
     # Both tokenizers use as many threads as the sessions do.
     os.environ["RAYON_NUM_THREADS"] = str(args.threads)
+    started, busy, own = time.monotonic(), busy_seconds(), own_seconds()
     with tempfile.TemporaryDirectory() as work:
         bench = None
         try:
@@ -219,6 +232,8 @@ def main(arguments=None):
         finally:
             if bench:
                 bench.stop()
+    others = (busy_seconds() - busy - own_seconds() + own) / (time.monotonic() - started)
+    found["machine"]["cores_used_by_others"] = max(0.0, others)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     print(report.page(found))

@@ -175,7 +175,10 @@ PAGES = {"speed": speed_page, "quality": quality_page, "http": http_page, "memor
 
 def page(report):
     machine = report["machine"]
-    parts = [f"{machine['cpu']}, {machine['cores']} cores."]
+    parts = [
+        f"{machine['cpu']}, {machine['cores']} cores. Other programs used {machine['cores_used_by_others']:.2f} cores on "
+        "average during this run; with more than a few hundredths, measure again."
+    ]
     for name, make in PAGES.items():
         if name in report:
             parts += make(report[name])

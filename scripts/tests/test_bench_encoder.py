@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(SCRIPTS))
 
 from bench_encoder import alike, figures, memory, quality, report, service, speed, texts  # noqa: E402
-from bench_encoder.__main__ import parse_arguments  # noqa: E402
+from bench_encoder.__main__ import busy_seconds, own_seconds, parse_arguments  # noqa: E402
 from bench_encoder.bundle import Bundle, Unusable  # noqa: E402
 
 INSTALLED = SCRIPTS.parent / ".alike/models/all-minilm-l6-v2"
@@ -114,6 +114,9 @@ class SpeedTest(unittest.TestCase):
         self.assertEqual(ratio["whole"]["ratio"], 0.25)
 
 
+MACHINE = {"cpu": "a CPU", "cores": 2, "cores_used_by_others": 0.01}
+
+
 class ReportTest(unittest.TestCase):
     def page(self, ours):
         query = speed.measure_queries([Fixed("fp32", 100), Fixed("Alike int8", ours)], ["x"] * 5, 2)
@@ -121,7 +124,7 @@ class ReportTest(unittest.TestCase):
         names = ["fp32", "dynamic int8", "Alike int8"]
         return report.page(
             {
-                "machine": {"cpu": "a CPU", "cores": 2},
+                "machine": MACHINE,
                 "speed": {
                     "model": "m@1",
                     "threads": 2,
@@ -153,7 +156,7 @@ class ReportTest(unittest.TestCase):
         run = {"variant": "int8", "steps": steps} | memory.growth(steps)
         page = report.page(
             {
-                "machine": {"cpu": "a CPU", "cores": 2},
+                "machine": MACHINE,
                 "http": {"runs": [http]},
                 "memory": {"runs": [run]},
             }
@@ -251,6 +254,14 @@ class ArgumentsTest(unittest.TestCase):
     def test_wrong_values_are_refused_by_name(self):
         self.assertIn("found 'openvino'", self.refused("--contenders", "openvino"))
         self.assertIn("found 0, expected at least 1", self.refused("--rounds", "0"))
+
+
+class MachineTest(unittest.TestCase):
+    def test_own_work_is_part_of_all_work(self):
+        busy, own = busy_seconds(), own_seconds()
+        while own_seconds() - own < 0.3:
+            math.factorial(3000)
+        self.assertGreater(busy_seconds() - busy, 0.2)
 
 
 PROGRAM = """#!{python}
