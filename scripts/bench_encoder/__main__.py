@@ -32,7 +32,7 @@ CONTENDERS = {
     "alike-int8": "Alike int8",
 }
 BASELINES = ("fp32", "dynamic-int8")
-SHORT_TEXTS = 40_000
+SHORT_TEXTS = 80_000
 
 
 def positive(text):

@@ -41,12 +41,12 @@ class Source:
         self.made = "" if self.real else "made-up "
 
     def titles(self, count):
-        if not self.real:
-            return self.sentences(count, 6, 22, "titles")
+        return self.drawn(self.all_titles(), count, "titles") if self.real else self.sentences(count, 6, 22, "titles")
+
+    def all_titles(self):
         with gzip.open(self.data / TITLES, "rt", encoding="utf-8") as lines:
             next(lines)
-            found = sorted({one_line(line.rsplit("\t", 1)[1]) for line in lines})
-        return self.drawn(found, count, "titles")
+            return sorted({one_line(line.rsplit("\t", 1)[1]) for line in lines})
 
     def products(self, count):
         if not self.real:
@@ -82,12 +82,15 @@ class Source:
 
     def short(self, tokenizer, count, least=11, most=16):
         """Titles of ``least`` to ``most`` tokens: as long as what people type into a search box, or a little longer."""
+        pool = self.all_titles() if self.real else self.sentences(8 * count, 4, 18, "short")
+        random.Random(f"{self.seed} short").shuffle(pool)
         found = []
-        for text in self.titles(min(30 * count, 149_000)) if self.real else self.sentences(30 * count, 4, 18, "short"):
-            if least <= sum(tokenizer.encode(text).attention_mask) <= most:
-                found.append(text)
-            if len(found) == count:
-                return found
+        for at in range(0, len(pool), 1024):
+            texts = pool[at : at + 1024]
+            lengths = (sum(encoding.attention_mask) for encoding in tokenizer.encode_batch(texts))
+            found += [text for text, length in zip(texts, lengths, strict=True) if least <= length <= most]
+            if len(found) >= count:
+                return found[:count]
         raise Unusable(f"only {len(found)} titles have {least} to {most} tokens, {count} are needed")
 
 

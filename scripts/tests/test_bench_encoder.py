@@ -198,7 +198,11 @@ class TextsTest(unittest.TestCase):
     def source(self, data):
         words = [first + second + third for first in "abcdefghij" for second in "klmnopqrst" for third in "uvwxyzabcd"]
         encode = lambda text: types.SimpleNamespace(attention_mask=[1] * (len(text.split()) + 2))  # noqa: E731
-        self.tokenizer = types.SimpleNamespace(get_vocab=lambda: {word: 0 for word in words + ["##ab"]}, encode=encode)
+        self.tokenizer = types.SimpleNamespace(
+            get_vocab=lambda: {word: 0 for word in words + ["##ab"]},
+            encode=encode,
+            encode_batch=lambda texts: [encode(text) for text in texts],
+        )
         return texts.Source(data, self.tokenizer, 1)
 
     def test_made_up_texts_where_there_is_no_data(self):
