@@ -178,7 +178,13 @@ impl ModelBundle {
             Task::Rerank => "\"rerank\": an encoder has no scores",
         };
         let found = format!("{:?}", self.settings.task.name());
-        check(&self.settings_path(), "task", self.settings.task == wanted, &found, expected)
+        check(
+            &self.settings_path(),
+            "task",
+            self.settings.task == wanted,
+            &found,
+            expected,
+        )
     }
 
     /// Refuses a variant that is missing, was made from another `model.onnx`, or whose weights are not those it was made
@@ -191,9 +197,8 @@ impl ModelBundle {
             return Ok(());
         }
         let path = self.graph_path(variant);
-        self.binding_fault(variant).map_or(Ok(()), |reason| {
-            Err(EmbeddingError::Variant { path, reason })
-        })
+        self.binding_fault(variant)
+            .map_or(Ok(()), |reason| Err(EmbeddingError::Variant { path, reason }))
     }
 
     /// Why a variant is not one of this bundle, if so.
@@ -207,7 +212,9 @@ impl ModelBundle {
         let format = graph.metadata(FORMAT_KEY);
         if format != Some(VARIANT_FORMAT) {
             let found = format.map_or("no format".to_owned(), |format| format!("format {format:?}"));
-            return Some(format!("it has {found}, this program reads format {VARIANT_FORMAT}"));
+            return Some(format!(
+                "it has {found}, this program reads format {VARIANT_FORMAT}"
+            ));
         }
         if graph.metadata(SOURCE_KEY) != Some(self.graph_digest().as_str()) {
             return Some(format!("it was made from another {GRAPH} than the one beside it"));
@@ -503,7 +510,10 @@ document_prefix = ""
 
     #[test]
     fn a_task_is_one_of_two_and_a_reranker_has_one_score() {
-        assert_eq!(ModelBundle::open(bundle(GOOD).path()).unwrap().settings().task, Task::Embed);
+        assert_eq!(
+            ModelBundle::open(bundle(GOOD).path()).unwrap().settings().task,
+            Task::Embed
+        );
         let reranker = GOOD.replace("dimension = 4", "task = \"rerank\"\ndimension = 1");
         let opened = ModelBundle::open(bundle(&reranker).path()).unwrap();
         opened.check_task(Task::Rerank).unwrap();
@@ -512,38 +522,72 @@ document_prefix = ""
         let message = error_of(&reranker.replace("dimension = 1", "dimension = 4"));
         assert!(message.contains("dimension is 4"), "{message}");
         let message = error_of(&reranker.replace("rerank", "translate"));
-        assert!(message.contains("translate") && message.contains("rerank"), "{message}");
+        assert!(
+            message.contains("translate") && message.contains("rerank"),
+            "{message}"
+        );
     }
 
     #[test]
     fn golden_answers_are_read_and_their_faults_named() {
         let with = |golden: &str| format!("{GOOD}\n[[golden]]\n{golden}\n");
         let good = with("text = \"apple\"\nvector = [1, 0.5, -0.25, 0.0]");
-        let settings = ModelBundle::open(bundle(&good).path()).unwrap().settings().clone();
+        let settings = ModelBundle::open(bundle(&good).path())
+            .unwrap()
+            .settings()
+            .clone();
         assert_eq!(settings.golden[0].text, "apple");
         assert_eq!(settings.golden[0].vector, [1.0, 0.5, -0.25, 0.0]);
         for (golden, parts) in [
-            ("text = \"apple\"\nvector = [1.0, 0.5]", ["golden.vector is 2 numbers", "apple"]),
-            ("text = \"apple\"\nvector = [nan, 1.0, 1.0, 1.0]", ["golden.vector is not finite", "apple"]),
-            ("text = \"apple\"\nvector = [1e39, 1.0, 1.0, 1.0]", ["golden.vector is not finite", "apple"]),
-            ("text = \"apple\"\nvector = [0, 0, 0, 0]", ["golden.vector is zero", "apple"]),
-            ("text = \" \"\nvector = [1, 0, 0, 0]", ["golden.text is blank", "means something"]),
-            ("text = \"apple\"\nquery = \"x\"\nvector = [1, 0, 0, 0]", ["golden.query is there", "encoders"]),
+            (
+                "text = \"apple\"\nvector = [1.0, 0.5]",
+                ["golden.vector is 2 numbers", "apple"],
+            ),
+            (
+                "text = \"apple\"\nvector = [nan, 1.0, 1.0, 1.0]",
+                ["golden.vector is not finite", "apple"],
+            ),
+            (
+                "text = \"apple\"\nvector = [1e39, 1.0, 1.0, 1.0]",
+                ["golden.vector is not finite", "apple"],
+            ),
+            (
+                "text = \"apple\"\nvector = [0, 0, 0, 0]",
+                ["golden.vector is zero", "apple"],
+            ),
+            (
+                "text = \" \"\nvector = [1, 0, 0, 0]",
+                ["golden.text is blank", "means something"],
+            ),
+            (
+                "text = \"apple\"\nquery = \"x\"\nvector = [1, 0, 0, 0]",
+                ["golden.query is there", "encoders"],
+            ),
             ("text = \"apple\"\nvektor = [1, 0, 0, 0]", ["vektor", "line"]),
             ("vector = [1, 0, 0, 0]", ["text", "line"]),
             ("text = \"apple\"\nvector = [1, \"a\", 0, 0]", ["line", "string"]),
         ] {
             let message = error_of(&with(golden));
-            assert!(parts.iter().all(|part| message.contains(part)), "{golden}: {message}");
+            assert!(
+                parts.iter().all(|part| message.contains(part)),
+                "{golden}: {message}"
+            );
         }
     }
 
     #[test]
     fn settings_survive_being_written() {
-        let text = format!("{GOOD}\n[[golden]]\ntext = \"é \\\" \\n\"\nvector = [0.123457, -0.000001, 3.0, 0.1]\n");
-        let settings = ModelBundle::open(bundle(&text).path()).unwrap().settings().clone();
+        let text =
+            format!("{GOOD}\n[[golden]]\ntext = \"é \\\" \\n\"\nvector = [0.123457, -0.000001, 3.0, 0.1]\n");
+        let settings = ModelBundle::open(bundle(&text).path())
+            .unwrap()
+            .settings()
+            .clone();
         let written = settings.to_toml().unwrap();
-        let again = ModelBundle::open(bundle(&written).path()).unwrap().settings().clone();
+        let again = ModelBundle::open(bundle(&written).path())
+            .unwrap()
+            .settings()
+            .clone();
         assert_eq!(again, settings);
         assert!(written.contains("0.123457"), "{written}");
     }
@@ -554,9 +598,15 @@ document_prefix = ""
         std::fs::write(dir.path().join("model.int8.onnx.data"), b"weights").unwrap();
         let source = ModelBundle::open(dir.path()).unwrap().graph_digest();
         let weights = blake3::hash(b"weights").to_hex().to_string();
-        let entries = [(SOURCE_KEY, source.as_str()), (WEIGHTS_KEY, &weights), (FORMAT_KEY, VARIANT_FORMAT)];
+        let entries = [
+            (SOURCE_KEY, source.as_str()),
+            (WEIGHTS_KEY, &weights),
+            (FORMAT_KEY, VARIANT_FORMAT),
+        ];
         let entry = |(key, value): (&str, &str)| {
-            let value = changed.filter(|(other, _)| *other == key).map_or(value, |(_, value)| value);
+            let value = changed
+                .filter(|(other, _)| *other == key)
+                .map_or(value, |(_, value)| value);
             StringStringEntryProto {
                 key: Some(key.to_owned()),
                 value: Some(value.to_owned()),

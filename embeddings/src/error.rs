@@ -127,6 +127,24 @@ pub enum EmbeddingError {
         found: usize,
     },
 
+    /// No faster variant can be made of a model.
+    #[error("model {}: it can't be optimized: {reason}; keep using model.onnx as it is", path.display())]
+    Optimize {
+        /// The graph file.
+        path: PathBuf,
+        /// Which part of the graph is not that of a BERT-family encoder, or which answers differ too much.
+        reason: String,
+    },
+
+    /// No graph can be made from a folder's `config.json` and `model.safetensors`.
+    #[error("{}: {reason}; export the model to ONNX with the tools of its framework instead", path.display())]
+    Weights {
+        /// The file that says something unexpected.
+        path: PathBuf,
+        /// What it says and what would be expected.
+        reason: String,
+    },
+
     /// A text can't be tokenized.
     #[error("text {text}: the tokenizer failed: {reason}")]
     Tokenize {

@@ -47,7 +47,11 @@ impl Golden {
         if !finite || zero {
             let found = if finite { "zero" } else { "not finite" };
             let found = format!("{found} (text {:?})", self.text);
-            return Some(Fault::new("golden.vector", &found, "finite numbers, not all zero"));
+            return Some(Fault::new(
+                "golden.vector",
+                &found,
+                "finite numbers, not all zero",
+            ));
         }
         None
     }
@@ -152,12 +156,8 @@ impl ModelBundle {
 
 /// Sums run in `f64`: the bound leaves no room for rounding.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(&a, &b)| f64::from(a) * f64::from(b))
-            .sum()
-    };
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 

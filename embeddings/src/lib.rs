@@ -36,12 +36,14 @@ mod golden;
 mod input;
 mod lanes;
 mod onnx;
+mod operator;
 mod pooling;
 mod queue;
 mod runtime;
 mod session;
 mod settings;
 mod tokenizer;
+mod transformer;
 
 pub use bundle::{ModelBundle, ModelIdentity, ModelSettings, Task};
 pub use embeddings::Embeddings;

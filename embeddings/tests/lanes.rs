@@ -36,7 +36,10 @@ fn mean(tiny: &Tiny, words: &[&str]) -> Vec<f32> {
 
 fn assert_close(found: &[f32], expected: &[f32]) {
     let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
-    assert!(near && found.len() == expected.len(), "{found:?} is not {expected:?}");
+    assert!(
+        near && found.len() == expected.len(),
+        "{found:?} is not {expected:?}"
+    );
 }
 
 #[test]
@@ -81,9 +84,7 @@ fn texts_and_token_ids_get_their_prefix_and_are_counted() {
 fn a_token_id_that_the_model_does_not_have_is_named() {
     let encoder = open(&prefixed(), EncoderSettings::for_queries(1)).unwrap();
     let inputs = [Input::Text("apple"), Input::Tokens(&[4, 6])];
-    let error = encoder
-        .encode(&inputs, Prefix::None, Lane::Queries)
-        .unwrap_err();
+    let error = encoder.encode(&inputs, Prefix::None, Lane::Queries).unwrap_err();
     let message = error.to_string();
     assert!(
         matches!(

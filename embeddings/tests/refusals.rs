@@ -257,20 +257,30 @@ fn golden_answers_are_checked_at_open() {
     open(&golden(&right).write()).unwrap();
     // Prefixes are not put before golden texts.
     let mut prefixed = golden(&right);
-    prefixed.settings = prefixed.settings.replace("query_prefix = \"\"", "query_prefix = \"pear \"");
+    prefixed.settings = prefixed
+        .settings
+        .replace("query_prefix = \"\"", "query_prefix = \"pear \"");
     open(&prefixed.write()).unwrap();
     let mut wrong = right;
     wrong[0] += 1.0;
     let error = refusal_of(&golden(&wrong));
     match &error {
-        EmbeddingError::Golden { path, text, cosine, bound } => {
+        EmbeddingError::Golden {
+            path,
+            text,
+            cosine,
+            bound,
+        } => {
             assert!(path.ends_with("model.onnx") && text == "apple", "{error}");
             assert!(*cosine < *bound && *cosine > 0.9 && *bound > 0.999, "{error}");
         }
         _ => panic!("{error}"),
     }
     let message = error.to_string();
-    assert!(message.contains("\"apple\"") && message.contains("0.99"), "{message}");
+    assert!(
+        message.contains("\"apple\"") && message.contains("0.99"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -296,7 +306,9 @@ fn the_installed_model_gives_its_golden_answers_and_another_graph_does_not() {
 #[test]
 fn a_reranker_is_no_encoder() {
     let mut tiny = Tiny::new("none");
-    tiny.settings = tiny.settings.replace("dimension = 4", "task = \"rerank\"\ndimension = 1");
+    tiny.settings = tiny
+        .settings
+        .replace("dimension = 4", "task = \"rerank\"\ndimension = 1");
     let message = refusal_of(&tiny).to_string();
     assert!(message.contains("task is \"rerank\""), "{message}");
 }
@@ -313,7 +325,9 @@ fn a_variant_that_is_missing_or_stale_is_refused_before_it_is_loaded() {
         if let Some(content) = content {
             std::fs::write(dir.path().join("model.int8.onnx"), content).unwrap();
         }
-        let error = Encoder::open(&ModelBundle::open(dir.path()).unwrap(), int8).err().unwrap();
+        let error = Encoder::open(&ModelBundle::open(dir.path()).unwrap(), int8)
+            .err()
+            .unwrap();
         assert!(matches!(error, EmbeddingError::Variant { .. }), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
