@@ -150,7 +150,7 @@ def http_page(report):
     head += ["one caller", "half load", "p99 at half load ÷ one call's p50", "cores used: server / client"]
     entry = report["runs"][0]
     notes = [
-        f"{entry['texts']}, each sent once, one per call, over kept connections; {entry['repeated_texts']} were sent again. "
+        f"{entry['texts']}, one per call, over kept connections, none twice but {entry['repeated_texts']}. "
         "Bulk encoding of the same texts and callers take turns. Half load: calls arrive as a Poisson process, latencies "
         f"count from when a call was due (they were sent {report['runs'][0]['half_load']['late_p50_us']:.0f} µs later, "
         f"p99 {report['runs'][0]['half_load']['late_p99_us']:.0f} µs). Client and server share the machine."
