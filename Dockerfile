@@ -30,6 +30,8 @@ COPY --from=installed /source/.alike/lib /opt/alike/.alike/lib
 COPY --from=installed /source/.alike/models /opt/alike/.alike/models
 COPY --from=builder /out/alike /opt/alike/bin/alike
 ENV PATH=/opt/alike/bin:$PATH
+# The variant that runs fastest where the processor has a kernel for it; the plain model stays beside it.
+RUN alike model optimize /opt/alike/.alike/models/all-minilm-l6-v2
 USER 10001:10001
 WORKDIR /data
 EXPOSE 7700

@@ -2,13 +2,14 @@
 //!
 //! The flow, in the order of the modules below: a catalog file is read row by row ([`catalog`]), checked against a
 //! [`schema`], encoded and frozen ([`build`]) into an immutable memory-mapped [`snapshot`]; the [`engine`] answers search and
-//! recommendation calls from one view of it; [`signals`] learns trending items from events; [`http`] and [`cli`] are
+//! recommendation calls from one view of it; [`encode`] turns a file of texts into an array of vectors; [`signals`] learns trending items from events; [`http`] and [`cli`] are
 //! the two doors. Dependencies point one way: `http` and `cli` → `engine` → `snapshot`, never backwards.
 
 pub mod build;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod encode;
 pub mod engine;
 pub mod evaluation;
 pub mod http;

@@ -1,7 +1,7 @@
 //! Encodes texts of mixed lengths and prints this process's memory as it goes: one JSON line per chunk.
 //!
 //! `cargo run --release -p alike-embeddings --example memory -- LIBRARY MODEL TEXTS [plain|int8]` where TEXTS is how many
-//! texts are made up and encoded, in chunks of 8,192. Most have under 30 words, some have hundreds, in no order. Beside
+//! texts are made up and encoded, in chunks of 1,024. Most have under 30 words, some have hundreds, in no order. Beside
 //! them a query is encoded after every chunk.
 
 #![allow(clippy::print_stdout, reason = "its output is the measurement")]
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use alike_embeddings::{Encoder, EncoderSettings, ModelBundle, initialize};
 
-const CHUNK: usize = 8_192;
+const CHUNK: usize = 1_024;
 
 const WORDS: &str = "red running shoes for women with a wide toe box and good grip on wet rock stainless kettle \
                      waterproof jacket phosphorescent ergonomic bluetooth 42 mm 1.5 l Größe XL";

@@ -251,6 +251,16 @@ impl ModelBundle {
     }
 }
 
+/// Names of the outputs of an ONNX graph.
+///
+/// # Errors
+/// A file that is missing, unreadable, or no ONNX model.
+pub fn graph_outputs(path: &Path) -> Result<Vec<String>> {
+    let file = ModelFile::read(path)?;
+    let outputs = file.graph()?.output.iter();
+    Ok(outputs.map(|output| output.name().to_owned()).collect())
+}
+
 fn require_file(path: &Path) -> Result<()> {
     match path.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(()),

@@ -8,7 +8,7 @@ use crate::device::Sessions;
 use crate::lanes::{Admission, Lanes, Limits, Worker};
 use crate::operator::kernel_level;
 use crate::session::EncoderSession;
-use crate::tokenizer::{TextTokenizer, Tokens};
+use crate::tokenizer::{TextTokenizer, Token, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, ModelBundle, ModelIdentity,
     ModelSettings, Prefix, QueryTokens, Result, Task, Variant,
@@ -90,6 +90,16 @@ impl Encoder {
         &self.identity
     }
 
+    /// What the bundle says of the model.
+    pub fn model(&self) -> &ModelSettings {
+        &self.model
+    }
+
+    /// Most tokens in a batch.
+    pub fn batch_tokens(&self) -> usize {
+        self.lanes.batch_limit().tokens
+    }
+
     /// How the encoder runs and what it has done.
     pub fn state(&self) -> EncoderState {
         EncoderState {
@@ -137,11 +147,7 @@ impl Encoder {
     /// As [`encode_query`](Self::encode_query), and token ids that the model does not know; no vectors are returned then.
     /// The error names the input's position.
     pub fn encode(&self, inputs: &[Input<'_>], prefix: Prefix, lane: Lane) -> Result<Encoded> {
-        let prefix = match prefix {
-            Prefix::Query => &self.model.query_prefix,
-            Prefix::Document => &self.model.document_prefix,
-            Prefix::None => "",
-        };
+        let prefix = self.model.prefix(prefix);
         let texts = shared(self.tokenizer.encode_inputs(prefix, inputs)?);
         let mut vectors = Embeddings::zeroed(self.dimension(), inputs.len());
         run_all(&self.lanes, lane, &texts, false, |batch, rows| {
@@ -152,6 +158,31 @@ impl Encoder {
             tokens: texts.iter().map(|tokens| tokens.len() as u32).collect(),
             truncated: texts.iter().map(|tokens| tokens.truncated).collect(),
         })
+    }
+
+    /// All tokens of a text with its prefix, uncut, with or without the special tokens around it.
+    ///
+    /// # Errors
+    /// A text that can't be tokenized, or is longer than 1,024 bytes per token of `max_tokens`.
+    pub fn tokenize(&self, text: &str, prefix: Prefix, special: bool) -> Result<Vec<Token>> {
+        self.tokenizer.tokens(self.model.prefix(prefix), text, special)
+    }
+
+    /// The text of token ids, with or without special tokens.
+    ///
+    /// # Errors
+    /// An id that is not in the vocabulary.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        self.tokenizer.decode(ids, skip_special)
+    }
+
+    /// For texts that shall lose their beginning where they are too long (by itself the encoder cuts their end): the last
+    /// tokens, as many as the model reads beside the prefix; `None` where nothing has to go.
+    ///
+    /// # Errors
+    /// As [`tokenize`](Self::tokenize), but of any length.
+    pub fn tail(&self, input: Input<'_>, prefix: Prefix) -> Result<Option<Vec<u32>>> {
+        self.tokenizer.tail(self.model.prefix(prefix), input)
     }
 
     /// The vectors of documents, each the model's `document_prefix` + the text, in input order. Waits for its turn
@@ -193,7 +224,7 @@ impl Encoder {
     }
 }
 
-fn shared(texts: Vec<Tokens>) -> Vec<Arc<Tokens>> {
+pub(crate) fn shared(texts: Vec<Tokens>) -> Vec<Arc<Tokens>> {
     texts.into_iter().map(Arc::new).collect()
 }
 

@@ -256,7 +256,8 @@ pub enum EmbeddingError {
 
 impl EmbeddingError {
     /// The same error, its text's position mapped from a part of the input to the whole.
-    pub(crate) fn at(self, position: impl Fn(usize) -> usize) -> Self {
+    #[must_use]
+    pub fn at(self, position: impl Fn(usize) -> usize) -> Self {
         match self {
             Self::NotFinite { text } => Self::NotFinite { text: position(text) },
             Self::Tokenize { text, reason } => Self::Tokenize {

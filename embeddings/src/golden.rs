@@ -155,7 +155,7 @@ impl ModelBundle {
 }
 
 /// Sums run in `f64`: the bound leaves no room for rounding.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot =
         |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()

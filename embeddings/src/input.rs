@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tokenizer::Tokens;
-use crate::{Device, Embeddings, Variant};
+use crate::{Device, Embeddings, ModelSettings, Variant};
 
 /// One text to encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub enum Prefix {
     Document,
     /// Nothing.
     None,
+}
+
+impl ModelSettings {
+    /// What is put before a text.
+    pub(crate) fn prefix(&self, prefix: Prefix) -> &str {
+        match prefix {
+            Prefix::Query => &self.query_prefix,
+            Prefix::Document => &self.document_prefix,
+            Prefix::None => "",
+        }
+    }
 }
 
 /// Whose work it is: queries go first.

@@ -137,7 +137,7 @@ impl Worker for EncoderSession {
 
 /// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second
 /// thread gains nothing, and stop with it. The arena keeps memory bounded when shapes change; patterns would be made for
-/// shapes that don't return.
+/// shapes that don't return. Shrinking the arena after a run makes the process larger, not smaller.
 fn configure(builder: SessionBuilder, settings: &SessionSettings) -> ort::Result<SessionBuilder> {
     let builder = builder
         .with_optimization_level(GraphOptimizationLevel::All)?

@@ -1,19 +1,24 @@
 //! Text to token ids, exactly as the model's own tokenizer defines them, cut at the model's longest input.
 
+mod whole;
+
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use tokenizers::{Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::{EmbeddingError, Input, ModelBundle, Result};
 
+pub use whole::Token;
+
 /// Texts of up to this many bytes per token of the limit are tokenized whole; of longer ones first a prefix of this
 /// size. Most prose has four to five bytes per token.
-const FIRST_PREFIX: usize = 16;
+pub(crate) const FIRST_PREFIX: usize = 16;
 
 /// No more than this many bytes per token of the limit are ever looked at, so that megabytes of text without a single
 /// break between words stay cheap.
-const LONGEST_PREFIX: usize = 1024;
+pub(crate) const LONGEST_PREFIX: usize = 1024;
 
 /// The tokens of one text: never empty, special tokens included, no padding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +42,8 @@ impl Tokens {
 /// their own longest text), truncation on the right at `max_tokens`.
 pub(crate) struct TextTokenizer {
     inner: Tokenizer,
+    /// The same without truncation, once somebody needs it.
+    whole: OnceLock<Tokenizer>,
     max_tokens: usize,
     pad_id: u32,
     /// One more than the largest id.
@@ -55,18 +62,10 @@ struct Frame {
 impl TextTokenizer {
     /// Loads `tokenizer.json`.
     pub fn open(bundle: &ModelBundle) -> Result<Self> {
-        let path = bundle.tokenizer_path();
-        let failed = |error: tokenizers::Error| EmbeddingError::Tokenizer {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
-        let mut inner = Tokenizer::from_file(&path).map_err(failed)?;
+        let failed = |error| damaged(bundle, &error);
+        let (mut inner, pad_id) = load(bundle)?;
         let max_tokens = bundle.settings().max_tokens;
         check_max_tokens(bundle, special_tokens(&inner), max_tokens)?;
-        let pad_id = inner.get_padding().map(|padding| padding.pad_id);
-        let pad_id = pad_id
-            .or_else(|| inner.token_to_id("[PAD]"))
-            .or_else(|| inner.token_to_id("<pad>"));
         let truncation = TruncationParams {
             max_length: max_tokens,
             strategy: TruncationStrategy::LongestFirst,
@@ -74,13 +73,13 @@ impl TextTokenizer {
             direction: TruncationDirection::Right,
         };
         inner.with_truncation(Some(truncation)).map_err(failed)?;
-        inner.with_padding(None);
         let frame = Frame::of(&inner).map_err(failed)?;
         let largest = inner.get_vocab(true).into_values().max();
         Ok(Self {
             inner,
+            whole: OnceLock::new(),
             max_tokens,
-            pad_id: pad_id.unwrap_or(0),
+            pad_id,
             vocabulary: largest.map_or(0, |id| id as usize + 1),
             frame,
         })
@@ -135,13 +134,7 @@ impl TextTokenizer {
 
     /// Given ids with the tokens of `prefix` before them and the special tokens around, cut like a text.
     fn frame(&self, prefix: &str, ids: &[u32]) -> Result<Tokens> {
-        if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
-            return Err(EmbeddingError::TokenId {
-                text: 0,
-                id,
-                vocabulary: self.vocabulary,
-            });
-        }
+        self.check_ids(ids)?;
         let own = self.frame.stripped(ids);
         let mut tokens = self.frame.before.clone();
         if !prefix.is_empty() {
@@ -215,6 +208,26 @@ impl Frame {
     }
 }
 
+/// A bundle's tokenizer without truncation and padding, and its padding id.
+pub(crate) fn load(bundle: &ModelBundle) -> Result<(Tokenizer, u32)> {
+    let failed = |error| damaged(bundle, &error);
+    let mut tokenizer = Tokenizer::from_file(bundle.tokenizer_path()).map_err(failed)?;
+    let pad_id = tokenizer.get_padding().map(|padding| padding.pad_id);
+    let pad_id = pad_id
+        .or_else(|| tokenizer.token_to_id("[PAD]"))
+        .or_else(|| tokenizer.token_to_id("<pad>"));
+    tokenizer.with_truncation(None).map_err(failed)?;
+    tokenizer.with_padding(None);
+    Ok((tokenizer, pad_id.unwrap_or(0)))
+}
+
+fn damaged(bundle: &ModelBundle, error: &tokenizers::Error) -> EmbeddingError {
+    EmbeddingError::Tokenizer {
+        path: bundle.tokenizer_path(),
+        reason: error.to_string(),
+    }
+}
+
 /// Refuses a text without any token.
 fn present(tokens: Tokens) -> Result<Tokens> {
     if tokens.ids.is_empty() {
@@ -261,7 +274,7 @@ fn check_max_tokens(bundle: &ModelBundle, special: usize, max_tokens: usize) -> 
     })
 }
 
-fn failed(reason: String) -> EmbeddingError {
+pub(crate) fn failed(reason: String) -> EmbeddingError {
     EmbeddingError::Tokenize { text: 0, reason }
 }
 
@@ -273,7 +286,7 @@ mod tests {
     use std::sync::LazyLock;
 
     /// The tokenizer of the installed model, as the encoder uses it and as its file defines it.
-    static INSTALLED: LazyLock<(TextTokenizer, Tokenizer)> = LazyLock::new(|| {
+    pub(super) static INSTALLED: LazyLock<(TextTokenizer, Tokenizer)> = LazyLock::new(|| {
         let mut ancestors = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
         let dir = ancestors
             .find_map(|dir| Some(dir.join(".alike/models/all-minilm-l6-v2")).filter(|dir| dir.is_dir()))

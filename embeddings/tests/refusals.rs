@@ -154,6 +154,8 @@ fn pooling_that_does_not_fit_the_output_is_refused() {
 fn a_wrong_dimension_names_both() {
     let dir = linked_copy();
     let settings = std::fs::read_to_string(model().join("model.toml")).unwrap();
+    // Golden vectors would contradict the dimension before the graph does.
+    let settings = settings.split("[[golden]]").next().unwrap();
     replace(
         &dir,
         "model.toml",

@@ -1,13 +1,17 @@
 //! The offline path: catalog → items → vectors → index → published snapshot.
 //!
 //! Everything happens in a staging directory; what was published before is untouched until the pointer moves at the
-//! very end. A build that dies at any moment leaves nothing but a staging directory, which the next one removes.
+//! very end. A build that dies at any moment leaves nothing but a staging directory, which the next one removes, and the
+//! vectors it has encoded, which the next one uses.
 
 mod error;
+mod known;
 mod rows;
+mod spill;
 mod vectors;
 
 pub use error::BuildError;
+pub use known::Encoding;
 
 use crate::catalog::{self, RowError};
 use crate::engine::ModelPlace;
@@ -32,6 +36,8 @@ pub struct Order {
     pub models: ModelPlace,
     /// What becomes of a build with a row that can't be used.
     pub on_error: OnError,
+    /// Whether texts that the same model has encoded before keep their vectors.
+    pub reuse: bool,
 }
 
 /// What becomes of a build with a row that can't be used.
@@ -47,6 +53,8 @@ pub enum OnError {
 pub trait Watcher: Sync {
     /// The model that encodes is loaded.
     fn model(&self, name: &str);
+    /// Why vectors of the published snapshot can't be reused.
+    fn not_reused(&self, reason: &str);
     /// `items` are encoded and stored, which is `share` (0 to 1) of the catalog.
     fn encoded(&self, items: u64, share: f64);
     /// All of the catalog is encoded and stored.
@@ -66,6 +74,8 @@ pub struct Published {
     pub snapshot: String,
     /// Its manifest.
     pub manifest: Manifest,
+    /// How its rows got their vectors; none where the catalog brought them.
+    pub encoding: Option<Encoding>,
 }
 
 /// Builds a snapshot of `collection` and publishes it.
@@ -76,14 +86,17 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     order.index.check()?;
     let reader = catalog::open(&order.input)?;
     let _lock = collection.lock_for_build()?;
-    let vectors = Vectors::open(&order.schema, &order.models)?;
+    let mut vectors = Vectors::open(collection, order, watcher)?;
     if let Some(model) = vectors.model() {
         watcher.model(&model.to_string());
     }
     let mut writer = SnapshotWriter::new(collection, &order.schema)?;
+    if let Some(variant) = vectors.variant() {
+        writer.keep_digests(&variant)?;
+    }
     let start = Instant::now();
-    let mut rows = Rows::new(order, &vectors, watcher);
-    rows.store_all(reader, &mut writer)?;
+    let mut rows = Rows::new(order, watcher);
+    rows.store_all(reader, &mut vectors, &mut writer)?;
     let encode_seconds = start.elapsed().as_secs_f64();
     watcher.encoding_done();
     let (report, description) = writer.build_index(&order.index, &|step| {
@@ -101,9 +114,12 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     let facts = facts(order, &rows, (&report, &description), encode_seconds);
     let snapshot = writer.finish(collection, Manifest::new(collection.name(), made, facts))?;
     let opened = collection.publish(&snapshot)?;
+    let encoding = vectors.counts();
+    vectors.done();
     Ok(Published {
         snapshot,
         manifest: opened.manifest().clone(),
+        encoding,
     })
 }
 

@@ -14,7 +14,6 @@ const CHUNK: usize = 8_192;
 
 pub(super) struct Rows<'a> {
     order: &'a Order,
-    vectors: &'a Vectors,
     watcher: &'a dyn Watcher,
     /// The line each id came from, to name both lines of a duplicate.
     lines_by_id: HashMap<String, u64>,
@@ -27,10 +26,9 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(order: &'a Order, vectors: &'a Vectors, watcher: &'a dyn Watcher) -> Self {
+    pub(super) fn new(order: &'a Order, watcher: &'a dyn Watcher) -> Self {
         Self {
             order,
-            vectors,
             watcher,
             lines_by_id: HashMap::new(),
             fields: BTreeSet::new(),
@@ -61,6 +59,7 @@ impl<'a> Rows<'a> {
     pub(super) fn store_all(
         &mut self,
         mut reader: Reader,
+        vectors: &mut Vectors,
         writer: &mut SnapshotWriter,
     ) -> Result<(), BuildError> {
         let mut chunk = Vec::with_capacity(CHUNK);
@@ -68,7 +67,7 @@ impl<'a> Rows<'a> {
         while more {
             more = self.fill(&mut reader, &mut chunk, writer)?;
             let share = reader.bytes_read() as f64 / reader.total_bytes().max(1) as f64;
-            self.store(&chunk, writer, before..share)?;
+            self.store(&chunk, vectors, writer, before..share)?;
             before = share;
             chunk.clear();
         }
@@ -158,6 +157,7 @@ impl<'a> Rows<'a> {
     fn store(
         &self,
         chunk: &[Item],
+        vectors: &mut Vectors,
         writer: &mut SnapshotWriter,
         share: Range<f64>,
     ) -> Result<(), BuildError> {
@@ -169,7 +169,7 @@ impl<'a> Rows<'a> {
                 share.start + part * (share.end - share.start),
             );
         };
-        self.vectors.store(chunk, writer, advance)?;
+        vectors.store(chunk, writer, advance)?;
         advance(chunk.len());
         Ok(())
     }

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Csv,
     Tsv,
     Parquet,
+    /// One text per line; no ending names it.
+    Text,
 }
 
 /// How they are compressed.
@@ -50,16 +52,8 @@ const SIGNATURES: &[(&[u8], &str)] = &[
 impl Format {
     /// The format that a file's ending names; letter case doesn't matter.
     pub fn of(path: &Path) -> Result<Self, CatalogError> {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        let (stem, compression) = match name.rsplit_once('.') {
-            Some((stem, "gz")) => (stem, Compression::Gzip),
-            Some((stem, "zst")) => (stem, Compression::Zstd),
-            _ => (name.as_str(), Compression::None),
-        };
+        let name = lowercase_name(path);
+        let (stem, compression) = packed(&name);
         let kind = match stem.rsplit_once('.').map(|(_, ending)| ending) {
             Some("jsonl" | "ndjson") => Kind::JsonLines,
             Some("json") => Kind::Json,
@@ -69,6 +63,14 @@ impl Format {
             found => return Err(unknown(path, found)),
         };
         Ok(Self { kind, compression })
+    }
+
+    /// Plain text, compressed as the ending says.
+    pub fn text(path: &Path) -> Self {
+        Self {
+            kind: Kind::Text,
+            compression: packed(&lowercase_name(path)).1,
+        }
     }
 
     /// Compares the file's first bytes, as stored, with what the ending promises.
@@ -91,6 +93,20 @@ impl Format {
     }
 }
 
+fn lowercase_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().to_lowercase()
+}
+
+/// A file's name without the ending that names its compression.
+fn packed(name: &str) -> (&str, Compression) {
+    match name.rsplit_once('.') {
+        Some((stem, "gz")) => (stem, Compression::Gzip),
+        Some((stem, "zst")) => (stem, Compression::Zstd),
+        _ => (name, Compression::None),
+    }
+}
+
 impl Kind {
     /// The format's name in messages.
     pub fn name(self) -> &'static str {
@@ -100,6 +116,7 @@ impl Kind {
             Self::Csv => "CSV",
             Self::Tsv => "TSV",
             Self::Parquet => "Parquet",
+            Self::Text => "plain text",
         }
     }
 

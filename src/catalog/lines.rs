@@ -45,12 +45,13 @@ impl Lines {
             return Ok(Line::End);
         }
         self.number += 1;
-        if count == limit && into.last() != Some(&b'\n') {
-            self.source.skip_line()?;
-            return Ok(Line::TooLong);
-        }
+        let whole = count < limit || into.last() == Some(&b'\n');
         if self.number == 1 && into[start..].starts_with(b"\xef\xbb\xbf") {
             into.drain(start..start + 3);
+        }
+        if !whole {
+            self.source.skip_line()?;
+            return Ok(Line::TooLong);
         }
         Ok(Line::Read)
     }

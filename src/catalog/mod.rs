@@ -11,6 +11,8 @@
 //! Arrow, and its values turn into the same JSON values as the other formats', so that nothing after this module
 //! knows which format a row came from. What that conversion does is written in `arrow_values.rs`.
 //!
+//! Plain text, one text per line, has no fields and so no rows: [`open_text`] reads it on the same sources.
+//!
 //! This module knows nothing of schemas: a CSV cell is a string (an empty one `null`), and the [`crate::schema`] makes
 //! numbers of it.
 
@@ -22,8 +24,10 @@ mod json;
 mod lines;
 mod parquet_rows;
 mod source;
+mod text;
 
 pub use error::{CatalogError, ReadError, RowError};
+pub use text::{TextLine, TextLines, is_table, knows_null, open_text, read_text};
 
 use delimited::Delimited;
 use format::{Format, Kind};
@@ -124,7 +128,7 @@ pub fn open(path: &Path) -> Result<Reader, CatalogError> {
     let (rows, columns): (Rows, _) = match format.kind {
         Kind::Json if source.starts_with_array()? => (Box::new(json::ArrayRows::new(source)?), None),
         Kind::Json | Kind::JsonLines => (Box::new(json::LineRows::new(Lines::new(source))), None),
-        Kind::Csv | Kind::Tsv | Kind::Parquet => {
+        Kind::Csv | Kind::Tsv | Kind::Parquet | Kind::Text => {
             let rows = Delimited::open(Lines::new(source), format.kind)?;
             let columns = rows.columns().to_vec();
             (Box::new(rows), Some(columns))

@@ -78,15 +78,25 @@ impl Source {
             Ok(decoder) => Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder)),
             Err(cause) => return Err(CatalogError::from_io(path, cause)),
         };
-        let mut source = Self {
-            path: path.to_owned(),
-            compression: format.compression,
-            position,
-            reader,
-        };
+        let mut source = Self::over(path, reader, format.compression, position);
         let head = source.head()?.to_vec();
         format.kind.check(path, &head)?;
         Ok(source)
+    }
+
+    /// Reads what `reader` gives, unchecked.
+    pub fn over(
+        path: &Path,
+        reader: Box<dyn BufRead + Send>,
+        compression: Compression,
+        position: Position,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            compression,
+            position,
+            reader,
+        }
     }
 
     /// The file's path.

@@ -1,7 +1,7 @@
 //! `alike build`.
 
 use super::progress::{Progress, grouped, say};
-use crate::build::{self, OnError, Order, Published, Watcher};
+use crate::build::{self, Encoding, OnError, Order, Published, Watcher};
 use crate::catalog::RowError;
 use crate::config::Config;
 use crate::schema::{self, Schema};
@@ -20,7 +20,9 @@ const SHOWN: u64 = 20;
     --id id --embed title,brand,color --filter price,category,brand,rating\n  \
     alike build --data store --collection products --input catalog.parquet    # schema in alike.toml\n  \
     alike build --data store --collection images --input vectors.jsonl.zst --id id --vector embedding\n\n\
-    Until the very end nothing that was published before is touched; interrupting is safe at any moment.")]
+    Until the very end nothing that was published before is touched; interrupting is safe at any moment.\n\
+    Texts that the same model has encoded before (for the published snapshot, or in a build that was interrupted) keep\n\
+    their vectors.")]
 pub struct Args {
     /// Name of the collection
     #[arg(long, value_name = "C")]
@@ -43,6 +45,9 @@ pub struct Args {
     /// What becomes of a build with a row that can't be used
     #[arg(long, value_enum, default_value_t = OnError::Fail)]
     on_error: OnError,
+    /// Encode every text, also those whose vector the published snapshot or an interrupted build has
+    #[arg(long)]
+    no_reuse: bool,
     /// Similarity of vectors: cosine, dot or l2
     #[arg(long, default_value_t = Metric::Cosine)]
     metric: Metric,
@@ -129,6 +134,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         index: index_settings(args)?,
         models: args.common.model_place(&config),
         on_error: args.on_error,
+        reuse: !args.no_reuse,
         input: args.input.clone(),
     };
     let collection = Store::create(&data)?.collection(&args.collection)?;
@@ -179,6 +185,10 @@ impl Watcher for Terminal {
         say(&format!("model {name}"));
     }
 
+    fn not_reused(&self, reason: &str) {
+        say(&format!("encoding all texts: {reason}"));
+    }
+
     fn encoded(&self, items: u64, share: f64) {
         self.encoding.update(items, share);
     }
@@ -217,6 +227,14 @@ fn report(published: &Published, json: bool) -> anyhow::Result<()> {
         Some(recall) => format!("recall@10 {recall:.4}"),
         None => "recall not measured: too few items".to_owned(),
     };
+    if let Some(vectors) = &published.encoding {
+        say(&format!(
+            "encoded {}, reused {}, duplicates {}",
+            grouped(vectors.encoded),
+            grouped(vectors.reused),
+            grouped(vectors.duplicates)
+        ));
+    }
     say(&format!(
         "published {} items of collection {} as snapshot {id} ({:.1} MB, {} index, {recall}, {} rows rejected)",
         grouped(manifest.rows),
@@ -228,11 +246,13 @@ fn report(published: &Published, json: bool) -> anyhow::Result<()> {
     if !json {
         return Ok(());
     }
+    let count = |of: fn(&Encoding) -> u64| published.encoding.as_ref().map(of);
     let summary = serde_json::json!({
         "collection": manifest.collection, "snapshot": id, "items": manifest.rows, "rows_read": build.rows_read,
         "rows_rejected": build.rows_rejected, "bytes": manifest.bytes(), "index": manifest.index,
         "code_bits": build.code_bits, "recall@10": build.recall_at_10, "targets": build.targets,
-        "encode_s": build.encode_seconds, "index_s": build.index_seconds,
+        "encode_s": build.encode_seconds, "index_s": build.index_seconds, "encoded": count(|vectors| vectors.encoded),
+        "reused": count(|vectors| vectors.reused), "duplicates": count(|vectors| vectors.duplicates),
     });
     super::print_line(&summary.to_string())
 }

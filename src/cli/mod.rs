@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod encode;
 pub mod eval;
 pub mod model;
 mod progress;
@@ -26,6 +27,8 @@ pub struct Cli {
 enum Command {
     /// Turn a catalog file into a published snapshot
     Build(build::Args),
+    /// Turn a file of texts into a NumPy array of vectors
+    Encode(encode::Args),
     /// Answer search and recommendation calls over HTTP
     Serve(serve::Args),
     /// Measure answer quality against judged queries
@@ -84,6 +87,7 @@ fn print_line(line: &str) -> anyhow::Result<()> {
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Build(args) => build::run(&args),
+        Command::Encode(args) => encode::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),

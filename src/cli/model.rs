@@ -5,7 +5,7 @@ mod list;
 mod optimize;
 mod pull;
 
-use crate::engine::ModelPlace;
+use crate::config::Config;
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -38,11 +38,8 @@ struct Library {
 
 impl Library {
     fn load(&self) -> anyhow::Result<()> {
-        let place = ModelPlace {
-            library: self.library.clone(),
-            ..ModelPlace::default()
-        };
-        Ok(place.load_library()?)
+        let config = Config::load(None)?;
+        Ok(config.model_place(None, self.library.clone()).load_library()?)
     }
 }
 

@@ -1,11 +1,12 @@
 //! `alike serve`.
 
 use crate::config::ServerSettings;
-use crate::engine::{Engine, Settings, cores};
+use crate::engine::{Engine, ModelPlace, Settings, cores};
 use crate::http::{self, App, StopSignal};
 use crate::telemetry::{self, Metrics};
 use anyhow::Context;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -23,6 +24,9 @@ pub struct Args {
     /// Address and port to listen on [default: 127.0.0.1:7700]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Cross-encoder bundle's folder, for /rerank [default: none]
+    #[arg(long, value_name = "DIR")]
+    reranker: Option<PathBuf>,
     #[command(flatten)]
     common: super::Common,
     /// Write the log as JSON lines
@@ -37,9 +41,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut server = config.server.clone();
     server.listen = args.listen.unwrap_or(server.listen);
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
+    let models = ModelPlace {
+        reranker: args.reranker.clone().or_else(|| config.reranker.path.clone()),
+        ..args.common.model_place(&config)
+    };
     let settings = Settings {
         data,
-        models: args.common.model_place(&config),
+        models,
         encoder: config.model.encoder(),
         query_cache_bytes: config.model.query_cache_bytes,
         verify: server.verify,

@@ -56,6 +56,11 @@ pub enum EngineError {
         /// What is missing and how to get it.
         detail: String,
     },
+    /// No reranker is configured.
+    #[error(
+        "no reranker is configured: name a cross-encoder's bundle (a folder whose model.toml has task = \"rerank\") with `[reranker] path` in alike.toml or --reranker DIR, and start again"
+    )]
+    NoReranker,
     /// The snapshot was made by a model that is not installed.
     #[error(
         "the snapshot was built with model {wanted}; found: {}; install that model (--model, or `[model] paths` in alike.toml) or rebuild the collection with one of these",
@@ -76,6 +81,18 @@ impl EngineError {
             Self::ModelMismatch { .. } => true,
             Self::Snapshot(error) => !matches!(error, SnapshotError::Io { .. }),
             _ => false,
+        }
+    }
+
+    /// The position of the text that is at fault, where it is one.
+    pub(crate) fn text(&self) -> Option<usize> {
+        match self {
+            Self::Encoder(
+                EmbeddingError::Tokenize { text, .. }
+                | EmbeddingError::TokenId { text, .. }
+                | EmbeddingError::NotFinite { text },
+            ) => Some(*text),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Filter;
 use crate::catalog::Row;
+use crate::engine::query_cache::QueryCache;
 use crate::engine::{Query, Search, View};
 use crate::schema::Schema;
 use crate::signals::Signals;
@@ -293,7 +294,7 @@ proptest! {
         kind in select(vec![Kind::Flat, Kind::Hnsw, Kind::Graph]),
     ) {
         let (_folder, view) = view(&rows, kind);
-        let metrics = Metrics::new().unwrap();
+        let (metrics, cache) = (Metrics::new().unwrap(), QueryCache::new(0));
         for json in &filters {
             let expected = oracle(&rows, json, query);
             let filter = Filter::parse(json, &schema(), "filter").unwrap();
@@ -308,7 +309,7 @@ proptest! {
                 effort: Effort::Exact,
                 ..Search::default()
             };
-            let answer = crate::engine::answer::answer(&view, &search, &metrics).unwrap();
+            let answer = crate::engine::answer::answer(&view, &search, &cache, &metrics).unwrap();
             let hits: Vec<(String, f32)> = answer.hits.into_iter().map(|hit| (hit.id, hit.score)).collect();
             prop_assert_eq!(&hits[..], &expected[..expected.len().min(limit)], "{}", json);
             prop_assert!(answer.exact && !answer.partial);

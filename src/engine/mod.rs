@@ -10,6 +10,7 @@ pub mod filter;
 mod models;
 mod query;
 mod query_cache;
+mod reranking;
 mod trending;
 mod view;
 
@@ -23,7 +24,7 @@ pub use view::View;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::{Metrics, ServedSnapshot};
-use alike_embeddings::{Encoder, EncoderSettings};
+use alike_embeddings::{Encoder, EncoderSettings, Reranker};
 use arc_swap::ArcSwap;
 use models::Models;
 use query_cache::QueryCache;
@@ -89,6 +90,7 @@ pub struct Engine {
     slots: ArcSwap<BTreeMap<String, Slot>>,
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
     trending: TrendingCache,
+    reranker: Option<Reranker>,
     queries: QueryCache,
 }
 
@@ -96,10 +98,12 @@ impl Engine {
     /// Opens the data directory and everything published in it.
     ///
     /// # Errors
-    /// The directory cannot be read. A collection that is refused does not fail the others: see [`Engine::problems`].
+    /// The directory cannot be read, or the reranker that is configured cannot be opened. A collection that is refused
+    /// does not fail the others: see [`Engine::problems`].
     pub fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, EngineError> {
         let engine = Self {
             store: Store::open(&settings.data)?,
+            reranker: settings.models.open_reranker(settings.encoder)?,
             models: Models::new(settings.models, settings.encoder),
             queries: QueryCache::new(settings.query_cache_bytes),
             verify: settings.verify,

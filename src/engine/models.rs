@@ -21,6 +21,8 @@ pub struct ModelPlace {
     pub others: Vec<PathBuf>,
     /// ONNX Runtime's shared library.
     pub library: Option<PathBuf>,
+    /// The bundle's folder of a cross-encoder; never looked for.
+    pub reranker: Option<PathBuf>,
     /// How models are run.
     pub run: ModelRun,
 }
@@ -122,7 +124,7 @@ impl ModelPlace {
     /// The folder of installed models: where there is none yet, the one that the working directory would get.
     #[must_use]
     pub fn models_folder() -> PathBuf {
-        find(existing)
+        find(|home| existing(home.to_owned()))
             .unwrap_or_else(|| PathBuf::from(HOME))
             .join("models")
     }

@@ -51,7 +51,7 @@ impl QueryCache {
     pub(super) fn encode(&self, encoder: &Encoder, text: &str) -> Result<Found, EngineError> {
         let query = encoder.read_query(text)?;
         let bytes = query.bytes();
-        self.get(&encoder.identity().digest, query, bytes, |query| {
+        self.get(&encoder.identity().digest, &query, bytes, |query| {
             Ok(encoder.encode_read_query(query)?)
         })
     }
@@ -71,7 +71,7 @@ impl<Q: Hash + Eq + Clone + Send + Sync + 'static> QueryCache<Q> {
     fn get(
         &self,
         model: &str,
-        query: Q,
+        query: &Q,
         bytes: usize,
         encode: impl Fn(&Q) -> Result<Vec<f32>, EngineError>,
     ) -> Result<Found, EngineError> {
@@ -80,25 +80,25 @@ impl<Q: Hash + Eq + Clone + Send + Sync + 'static> QueryCache<Q> {
             Ok(Found { vector, hit: false })
         };
         let Some(entries) = &self.entries else {
-            return fresh(&query);
+            return fresh(query);
         };
-        let mut hit = true;
         let key = Key {
             model: model.into(),
             query: query.clone(),
         };
+        let (mut hit, mut failed) = (true, None);
         let entry = entries.try_get_with(key, || {
             hit = false;
-            let vector: Arc<[f32]> = encode(&query)?.into();
+            let vector: Arc<[f32]> = encode(query).map_err(|error| failed = Some(error))?.into();
             let bytes = bytes + model.len() + size_of_val::<[f32]>(&vector) + ENTRY_BYTES;
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            Ok::<_, EngineError>(Entry { vector, bytes })
+            Ok::<_, ()>(Entry { vector, bytes })
         });
-        match entry.map_err(Arc::try_unwrap) {
-            Ok(Entry { vector, .. }) => Ok(Found { vector, hit }),
-            Err(Ok(error)) => Err(error),
-            // Callers that waited for the same text share its error, which can't be copied: each gets one of its own.
-            Err(Err(_)) => fresh(&query),
+        match (entry, failed) {
+            (Ok(Entry { vector, .. }), _) => Ok(Found { vector, hit }),
+            (Err(_), Some(error)) => Err(error),
+            // Somebody else's attempt failed, and the error is theirs.
+            (Err(_), None) => fresh(query),
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
 
     fn ask(cache: &QueryCache<String>, model: &str, text: &str) -> Found {
         cache
-            .get(model, text.to_owned(), BYTES, |text| {
+            .get(model, &text.to_owned(), BYTES, |text| {
                 Ok(vec![text.len() as f32; 4])
             })
             .unwrap()
@@ -183,7 +183,7 @@ mod tests {
     fn errors_are_not_kept() {
         let cache = cache(1 << 20);
         let failing = |_: &String| Err(EngineError::invalid("text", "not now"));
-        let error = cache.get("a", "shoe".to_owned(), BYTES, failing).unwrap_err();
+        let error = cache.get("a", &"shoe".to_owned(), BYTES, failing).unwrap_err();
         assert!(matches!(error, EngineError::Invalid { .. }), "{error}");
         assert!(!ask(&cache, "a", "shoe").hit);
         assert!(ask(&cache, "a", "shoe").hit);
@@ -204,7 +204,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     asked.wait();
-                    let found = cache.get("a", "shoe".to_owned(), BYTES, encode).unwrap();
+                    let found = cache.get("a", &"shoe".to_owned(), BYTES, encode).unwrap();
                     assert_eq!(*found.vector, [4.0]);
                 });
             }
@@ -223,7 +223,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     asked.wait();
-                    let outcome = cache.get("a", "shoe".to_owned(), BYTES, failing);
+                    let outcome = cache.get("a", &"shoe".to_owned(), BYTES, failing);
                     assert!(matches!(outcome.unwrap_err(), EngineError::Invalid { .. }));
                 });
             }

@@ -1,6 +1,6 @@
 //! Request bodies and query strings, refused with the field's name when they are wrong.
 
-use super::problem::Problem;
+use super::problem::{Cause, Problem};
 use super::state::App;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -67,7 +67,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let Body(bytes) = Body::from_request(request, app).await?;
         if bytes.is_empty() {
-            return Err(Problem::invalid("the body is empty; send a JSON object").with_field("body"));
+            let problem = Problem::invalid("the body is empty; send a JSON object").with_field("body");
+            return Err(problem.with_cause(Cause::Syntax));
         }
         std::str::from_utf8(&bytes).map_err(|error| {
             Problem::invalid(format!(
@@ -75,6 +76,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
                 error.valid_up_to()
             ))
             .with_field("body")
+            .with_cause(Cause::Syntax)
         })?;
         parse_object(&bytes).map(Self)
     }
@@ -84,7 +86,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
 /// their declaration, which nobody means and which a new field would change the meaning of.
 pub(super) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::invalid("body: is a list, a JSON object is expected").with_field("body"));
+        let problem = Problem::invalid("body: is a list, a JSON object is expected").with_field("body");
+        return Err(problem.with_cause(Cause::Value));
     }
     parse(bytes)
 }
@@ -93,14 +96,31 @@ pub(super) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
 pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let message = error.inner().to_string();
+        let message = readable(error.inner().to_string());
         let field = field_of(&error.path().to_string(), &message);
-        Problem::invalid(format!("{field}: {message}")).with_field(field)
+        let cause = if error.inner().is_data() {
+            Cause::Value
+        } else {
+            Cause::Syntax
+        };
+        Problem::invalid(format!("{field}: {message}"))
+            .with_field(field)
+            .with_cause(cause)
     })?;
-    deserializer
-        .end()
-        .map_err(|error| Problem::invalid(format!("body: {error}")).with_field("body"))?;
+    deserializer.end().map_err(|error| {
+        let problem = Problem::invalid(format!("body: {error}")).with_field("body");
+        problem.with_cause(Cause::Syntax)
+    })?;
     Ok(value)
+}
+
+/// Serde's message for half of a surrogate pair, such as `"\\ud800"`, does not say so.
+fn readable(message: String) -> String {
+    if message.contains("hex escape") {
+        format!("{message}: a lone surrogate (\\ud800 to \\udfff) is not a character")
+    } else {
+        message
+    }
 }
 
 /// The path of the offending field: an unknown or missing one is named in serde's message, not in its path.

@@ -1,15 +1,20 @@
 //! HTTP: reads requests, calls the [`engine`](crate::engine), writes answers. Nothing is decided here.
 
 mod collections;
+mod encoding;
 mod events;
 mod extract;
+mod inputs;
 mod observe;
+mod openai;
 mod operations;
 mod pages;
 mod problem;
 mod search;
 mod server;
+mod shapes;
 mod state;
+mod tei;
 mod unique_keys;
 
 pub use server::{StopSignal, serve};
@@ -27,11 +32,13 @@ use utoipa_swagger_ui::SwaggerUi;
 #[openapi(
     info(
         title = "Alike",
-        description = "Semantic search and recommendations from one service. Errors are `application/problem+json`."
+        description = "Semantic search and recommendations from one service. Errors are `application/problem+json`; \
+            those of calls that speak OpenAI's or TEI's protocol have its shape."
     ),
     tags(
         (name = "Search", description = "Find items by meaning"),
         (name = "Recommend", description = "Similar and trending items, and the events behind them"),
+        (name = "Embeddings", description = "Texts to vectors and ranks, in OpenAI's and TEI's protocols"),
         (name = "Collections", description = "What is served"),
         (name = "Operations", description = "Probes and metrics"),
     )
@@ -48,6 +55,16 @@ fn router(app: App) -> Router {
         .routes(routes!(collections::list))
         .routes(routes!(collections::describe))
         .routes(routes!(collections::item))
+        .routes(routes!(openai::embeddings))
+        .routes(routes!(openai::list))
+        .routes(routes!(openai::describe))
+        .routes(routes!(tei::embed))
+        .routes(routes!(tei::rerank))
+        .routes(routes!(tei::similarity))
+        .routes(routes!(tei::tokenize))
+        .routes(routes!(tei::decode))
+        .routes(routes!(tei::info))
+        .routes(routes!(tei::health))
         .routes(routes!(operations::livez))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))

@@ -1,6 +1,7 @@
 //! Around every request: its id, its metrics, its time limit, and what becomes of a panic.
 
 use super::problem::Problem;
+use super::shapes;
 use super::state::App;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
@@ -17,9 +18,10 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     let start = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
+    let path = request.uri().path().to_owned();
     let id = request.headers().get(&REQUEST_ID).cloned();
     let in_flight = app.metrics().request_started();
-    let mut response = within_time(&app, request, next).await;
+    let mut response = shapes::reshape(&path, within_time(&app, request, next).await);
     drop(in_flight);
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     let status = response.status().as_u16();

@@ -27,6 +27,31 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "filter.price.gte")]
     field: Option<String>,
+    /// Finer than the status, for surfaces whose errors say it.
+    #[serde(skip)]
+    cause: Cause,
+}
+
+/// What the error shapes of [`super::openai`] and [`super::tei`] tell apart beyond the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Cause {
+    /// Nothing special.
+    #[default]
+    Other,
+    /// The body is not JSON.
+    Syntax,
+    /// The body is JSON, but a value is missing, unknown, or of the wrong type.
+    Value,
+    /// Nothing was sent where something is needed.
+    Empty,
+    /// A text has more tokens than the model takes.
+    TooLong,
+    /// A text or token id that the tokenizer cannot use.
+    Tokens,
+    /// The named model is not served.
+    NoModel,
+    /// The model that is served cannot do this.
+    Unsupported,
 }
 
 /// What a request got wrong is quoted back, but not megabytes of it.
@@ -50,12 +75,26 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            cause: Cause::default(),
         }
     }
 
     pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(shortened(field.into(), LONGEST_FIELD));
         self
+    }
+
+    pub(super) fn with_cause(mut self, cause: Cause) -> Self {
+        self.cause = cause;
+        self
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The problem of a call of which nothing was taken: that of its first part, saying how many there were.
@@ -170,12 +209,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let retry = matches!(
             status,
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
         );
-        let mut response = (status, Json(self)).into_response();
+        let mut response = (status, Json(&self)).into_response();
+        // Surfaces with another error shape make theirs of it.
+        response.extensions_mut().insert(self);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -198,8 +239,12 @@ impl From<EngineError> for Problem {
                 Self::not_found(error.to_string()).with_field(field.clone())
             }
             EngineError::NoCollection { .. } => Self::not_found(error.to_string()).with_field("collection"),
-            EngineError::Refused { .. } => Self::unavailable(error.to_string()),
+            EngineError::Refused { .. } | EngineError::NoModel { .. } => Self::unavailable(error.to_string()),
+            EngineError::NoReranker => Self::invalid(error.to_string()).with_cause(Cause::Unsupported),
             EngineError::Encoder(EmbeddingError::Overloaded { .. }) => Self::busy(error.to_string()),
+            EngineError::Encoder(EmbeddingError::TokenId { .. } | EmbeddingError::Tokenize { .. }) => {
+                Self::invalid(error.to_string()).with_cause(Cause::Tokens)
+            }
             error => Self::internal(&error),
         }
     }

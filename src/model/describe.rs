@@ -116,7 +116,10 @@ impl Described<'_> {
     fn pooling_path(&self, module: &Module) -> Result<String, PullError> {
         let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
         if module.path.is_empty() || !Path::new(&module.path).components().all(plain) {
-            return Err(self.bad(MODULES, format!("{:?} is not a folder of the repository", module.path)));
+            return Err(self.bad(
+                MODULES,
+                format!("{:?} is not a folder of the repository", module.path),
+            ));
         }
         Ok(format!("{}/config.json", module.path))
     }
@@ -134,7 +137,9 @@ impl Described<'_> {
             Some(1) => Ok(Task::Rerank),
             found => {
                 let found = found.map_or("an unknown number of".to_owned(), |count| count.to_string());
-                let reason = format!("{architecture} with {found} labels: only rerankers, with 1 label, are supported");
+                let reason = format!(
+                    "{architecture} with {found} labels: only rerankers, with 1 label, are supported"
+                );
                 Err(self.bad(CONFIG, reason))
             }
         }
@@ -167,22 +172,37 @@ impl Described<'_> {
     fn pooled(&self, config: &Config) -> Result<Pooled, PullError> {
         let modules = self.modules()?;
         if let Some(module) = modules.iter().flatten().find(|module| !module.is_known()) {
-            let reason = format!("module {} is not supported (Transformer, Pooling and Normalize are)", module.r#type);
+            let reason = format!(
+                "module {} is not supported (Transformer, Pooling and Normalize are)",
+                module.r#type
+            );
             return Err(self.bad(MODULES, reason));
         }
         let file = self.pooling_file()?;
-        let said = file.as_deref().map(|file| self.read_pooling(file)).transpose()?.flatten();
+        let said = file
+            .as_deref()
+            .map(|file| self.read_pooling(file))
+            .transpose()?
+            .flatten();
         let (said_pooling, said_dimension) = said.unzip();
         let pooling = self.overrides.pooling.or(said_pooling).ok_or_else(|| {
             let file = file.unwrap_or_else(|| format!("no {MODULES} that names a Pooling module"));
-            self.undecided("how token states become a vector", file, "--pooling mean|cls|none")
+            self.undecided(
+                "how token states become a vector",
+                file,
+                "--pooling mean|cls|none",
+            )
         })?;
         let normalizes = modules.map(|modules| modules.iter().any(|module| module.kind() == "Normalize"));
         let normalize = self.overrides.normalize.or(normalizes).ok_or_else(|| {
             let file = format!("no {MODULES}");
             self.undecided("whether vectors are normalized", file, "--normalize true|false")
         })?;
-        let dimension = self.overrides.dimension.or(said_dimension.flatten()).or(config.hidden_size);
+        let dimension = self
+            .overrides
+            .dimension
+            .or(said_dimension.flatten())
+            .or(config.hidden_size);
         let dimension = dimension.ok_or_else(|| {
             let file = format!("no `hidden_size` in {CONFIG}");
             self.undecided("how long the vectors are", file, "--dimension N")
@@ -214,11 +234,17 @@ impl Described<'_> {
             }
         };
         if values.get("include_prompt").is_some_and(|value| *value == false) {
-            let reason = "include_prompt = false is not supported: prefixes are pooled with the text".to_owned();
+            let reason =
+                "include_prompt = false is not supported: prefixes are pooled with the text".to_owned();
             return Err(self.bad(file, reason));
         }
-        let dimension = values.get("word_embedding_dimension").and_then(serde_json::Value::as_u64);
-        Ok(Some((pooling, dimension.and_then(|value| usize::try_from(value).ok()))))
+        let dimension = values
+            .get("word_embedding_dimension")
+            .and_then(serde_json::Value::as_u64);
+        Ok(Some((
+            pooling,
+            dimension.and_then(|value| usize::try_from(value).ok()),
+        )))
     }
 
     /// `max_seq_length`; where that is not said, what the tokenizer and the position table both allow, as
@@ -236,7 +262,8 @@ impl Described<'_> {
         match (longest, config.max_position_embeddings) {
             (Some(longest), Some(positions)) if longest >= 1.0 => Ok((longest as usize).min(positions)),
             _ => {
-                let file = format!("no `max_seq_length` in {LENGTHS}, no `model_max_length` in {TOKENIZER_CONFIG}");
+                let file =
+                    format!("no `max_seq_length` in {LENGTHS}, no `model_max_length` in {TOKENIZER_CONFIG}");
                 Err(self.undecided("how long texts may be", file, "--max-tokens N"))
             }
         }
@@ -244,7 +271,10 @@ impl Described<'_> {
 
     /// Prefixes of queries and of documents, under the names that sentence-transformers looks for.
     fn prompts(&self) -> Result<(String, String), PullError> {
-        let (query, document) = (self.overrides.query_prefix.clone(), self.overrides.document_prefix.clone());
+        let (query, document) = (
+            self.overrides.query_prefix.clone(),
+            self.overrides.document_prefix.clone(),
+        );
         if let (Some(query), Some(document)) = (&query, &document) {
             return Ok((query.clone(), document.clone()));
         }

@@ -3,8 +3,14 @@ use tempfile::TempDir;
 
 /// The files of an ordinary sentence encoder.
 fn encoder() -> Vec<(&'static str, String)> {
-    let module = |kind: &str, path: &str| format!("{{\"type\": \"sentence_transformers.models.{kind}\", \"path\": \"{path}\"}}");
-    let modules = [module("Transformer", ""), module("Pooling", "1_Pooling"), module("Normalize", "2_Normalize")];
+    let module = |kind: &str, path: &str| {
+        format!("{{\"type\": \"sentence_transformers.models.{kind}\", \"path\": \"{path}\"}}")
+    };
+    let modules = [
+        module("Transformer", ""),
+        module("Pooling", "1_Pooling"),
+        module("Normalize", "2_Normalize"),
+    ];
     vec![
         (CONFIG, r#"{"architectures": ["BertModel"], "hidden_size": 8, "max_position_embeddings": 512}"#.to_owned()),
         (MODULES, format!("[{}]", modules.join(","))),
@@ -49,8 +55,14 @@ fn with(name: &'static str, content: Option<&str>) -> Vec<(&'static str, String)
 fn everything_comes_from_the_files() {
     let found = settings(&encoder(), &Overrides::default()).unwrap();
     assert_eq!((found.dimension, found.max_tokens), (8, 128));
-    assert_eq!((found.pooling, found.normalize, found.task), (Pooling::Mean, true, Task::Embed));
-    assert_eq!((found.query_prefix.as_str(), found.document_prefix.as_str()), ("q: ", "p: "));
+    assert_eq!(
+        (found.pooling, found.normalize, found.task),
+        (Pooling::Mean, true, Task::Embed)
+    );
+    assert_eq!(
+        (found.query_prefix.as_str(), found.document_prefix.as_str()),
+        ("q: ", "p: ")
+    );
 }
 
 #[test]
@@ -68,7 +80,10 @@ fn flags_go_before_files_and_stand_in_for_missing_ones() {
         let found = settings(&files, &overrides).unwrap();
         assert_eq!((found.dimension, found.max_tokens), (4, 32));
         assert_eq!((found.pooling, found.normalize), (Pooling::Cls, false));
-        assert_eq!((found.query_prefix.as_str(), found.document_prefix.as_str()), ("search: ", ""));
+        assert_eq!(
+            (found.query_prefix.as_str(), found.document_prefix.as_str()),
+            ("search: ", "")
+        );
         assert_eq!(found.output.as_deref(), Some("states"));
     }
 }
@@ -83,10 +98,21 @@ fn what_no_file_says_is_asked_for_by_file_and_flag() {
         (LENGTHS, "--max-tokens"),
     ] {
         let message = refusal(&with(file, None));
-        assert!(message.contains("owner/model") && message.contains(flag), "{file}: {message}");
-        assert!(message.contains(file.rsplit('/').next().unwrap()), "{file}: {message}");
+        assert!(
+            message.contains("owner/model") && message.contains(flag),
+            "{file}: {message}"
+        );
+        assert!(
+            message.contains(file.rsplit('/').next().unwrap()),
+            "{file}: {message}"
+        );
     }
-    let message = refusal(&with(CONFIG, Some("{}")).into_iter().filter(|(file, _)| !file.starts_with("1_")).collect::<Vec<_>>());
+    let message = refusal(
+        &with(CONFIG, Some("{}"))
+            .into_iter()
+            .filter(|(file, _)| !file.starts_with("1_"))
+            .collect::<Vec<_>>(),
+    );
     assert!(message.contains("--pooling"), "{message}");
 }
 
@@ -95,13 +121,33 @@ fn what_a_bundle_cannot_express_is_refused() {
     let dense = r#"[{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]"#;
     for (file, content, expected) in [
         (MODULES, dense, "Dense"),
-        (MODULES, r#"[{"type": "x.Pooling", "path": "../../etc"}]"#, "../../etc"),
+        (
+            MODULES,
+            r#"[{"type": "x.Pooling", "path": "../../etc"}]"#,
+            "../../etc",
+        ),
         (MODULES, r#"[{"type": "x.Pooling", "path": "/etc"}]"#, "/etc"),
         (MODULES, "{", "modules.json"),
-        ("1_Pooling/config.json", r#"{"pooling_mode_max_tokens": true}"#, "max"),
-        ("1_Pooling/config.json", r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}"#, "max, mean"),
-        ("1_Pooling/config.json", r#"{"pooling_mode": "lasttoken"}"#, "lasttoken"),
-        ("1_Pooling/config.json", r#"{"pooling_mode_cls_token": true, "include_prompt": false}"#, "include_prompt"),
+        (
+            "1_Pooling/config.json",
+            r#"{"pooling_mode_max_tokens": true}"#,
+            "max",
+        ),
+        (
+            "1_Pooling/config.json",
+            r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}"#,
+            "max, mean",
+        ),
+        (
+            "1_Pooling/config.json",
+            r#"{"pooling_mode": "lasttoken"}"#,
+            "lasttoken",
+        ),
+        (
+            "1_Pooling/config.json",
+            r#"{"pooling_mode_cls_token": true, "include_prompt": false}"#,
+            "include_prompt",
+        ),
         ("1_Pooling/config.json", "[1]", "1_Pooling/config.json"),
         (CONFIG, "not json", "config.json"),
         (PROMPTS, r#"{"prompts": 3}"#, PROMPTS),
@@ -125,20 +171,35 @@ fn lengths_of_tokenizer_and_positions_stand_in_together() {
 fn prompts_fall_back_to_the_default_one_and_to_none() {
     let content = r#"{"prompts": {"query": "q: ", "all": "a: "}, "default_prompt_name": "all"}"#;
     let found = settings(&with(PROMPTS, Some(content)), &Overrides::default()).unwrap();
-    assert_eq!((found.query_prefix.as_str(), found.document_prefix.as_str()), ("q: ", "a: "));
-    let found = settings(&with(PROMPTS, Some("{\"__version__\": {}}")), &Overrides::default()).unwrap();
-    assert_eq!((found.query_prefix.as_str(), found.document_prefix.as_str()), ("", ""));
+    assert_eq!(
+        (found.query_prefix.as_str(), found.document_prefix.as_str()),
+        ("q: ", "a: ")
+    );
+    let found = settings(
+        &with(PROMPTS, Some("{\"__version__\": {}}")),
+        &Overrides::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        (found.query_prefix.as_str(), found.document_prefix.as_str()),
+        ("", "")
+    );
 }
 
 #[test]
 fn one_label_makes_a_reranker_and_more_are_refused() {
     let lengths = (TOKENIZER_CONFIG, r#"{"model_max_length": 512}"#.to_owned());
     let config = |labels: &str| {
-        let text = format!(r#"{{"architectures": ["BertForSequenceClassification"], "max_position_embeddings": 512, {labels}}}"#);
+        let text = format!(
+            r#"{{"architectures": ["BertForSequenceClassification"], "max_position_embeddings": 512, {labels}}}"#
+        );
         vec![(CONFIG, text), lengths.clone()]
     };
     let found = settings(&config(r#""id2label": {"0": "LABEL_0"}"#), &Overrides::default()).unwrap();
-    assert_eq!((found.task, found.dimension, found.max_tokens), (Task::Rerank, 1, 512));
+    assert_eq!(
+        (found.task, found.dimension, found.max_tokens),
+        (Task::Rerank, 1, 512)
+    );
     assert_eq!((found.pooling, found.normalize), (Pooling::None, false));
     for (labels, expected) in [
         (r#""id2label": {"0": "no", "1": "yes"}"#, "2 labels"),
@@ -152,6 +213,11 @@ fn one_label_makes_a_reranker_and_more_are_refused() {
         pooling: Some(Pooling::Mean),
         ..Overrides::default()
     };
-    let message = settings(&config(r#""num_labels": 1"#), &overrides).unwrap_err().to_string();
-    assert!(message.contains("--pooling") && message.contains("reranker"), "{message}");
+    let message = settings(&config(r#""num_labels": 1"#), &overrides)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("--pooling") && message.contains("reranker"),
+        "{message}"
+    );
 }

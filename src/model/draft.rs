@@ -154,7 +154,10 @@ mod tests {
         fs::create_dir(&target).unwrap();
         fs::write(target.join("old"), "old").unwrap();
         let refused = Draft::beside(&target, false).unwrap_err();
-        assert!(matches!(&refused, PullError::Exists { path } if *path == target), "{refused}");
+        assert!(
+            matches!(&refused, PullError::Exists { path } if *path == target),
+            "{refused}"
+        );
         let draft = Draft::beside(&target, true).unwrap();
         fill(&draft, "second");
         draft.publish("bundle").unwrap();

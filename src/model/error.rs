@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     /// The name is neither a repository's nor a known model's.
-    #[error("{name:?} names no model: {reason}; give OWNER/NAME of a Hugging Face repository, or one of: {known}")]
+    #[error(
+        "{name:?} names no model: {reason}; give OWNER/NAME of a Hugging Face repository, or one of: {known}"
+    )]
     Name {
         /// What was given.
         name: String,

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::Path;
 
 pub(super) const TOKENIZER: &str = "tokenizer.json";
-pub(super) const CONFIG: &str = "config.json";
-pub(super) const WEIGHTS: &str = "model.safetensors";
+const WEIGHTS: &str = "model.safetensors";
 /// Where repositories keep their graph, the first that is there.
 const GRAPHS: [&str; 2] = ["onnx/model.onnx", "model.onnx"];
 
@@ -67,7 +66,12 @@ impl Gatherer<'_> {
         let mut files = vec![TOKENIZER.to_owned()];
         match graph {
             // A graph's external data lies beside it under its name with something after it.
-            Some(graph) => files.extend(self.listing.iter().filter(|file| file.starts_with(graph)).cloned()),
+            Some(graph) => files.extend(
+                self.listing
+                    .iter()
+                    .filter(|file| file.starts_with(graph))
+                    .cloned(),
+            ),
             None if self.has(WEIGHTS) => files.push(WEIGHTS.to_owned()),
             None => {
                 let remedy = "export the model to ONNX, or take a repository that has a graph";

@@ -3,7 +3,8 @@
 
 use super::error::{PullError, file_error};
 use alike_embeddings::{
-    Device, Encoder, EncoderSettings, Golden, Input, Lane, ModelBundle, ModelSettings, Prefix, Task, Variant,
+    Device, Encoder, EncoderSettings, Golden, Input, Lane, ModelBundle, ModelSettings, Prefix, Reranker,
+    Task, Variant,
 };
 use std::path::Path;
 
@@ -16,25 +17,49 @@ const TEXTS: [&str; 4] = [
     "Crème brûlée – 東京 naïve café, 5 €",
 ];
 
+/// For rerankers: a pair that fits, one that doesn't, one in between; positions in [`TEXTS`].
+const PAIRS: [(&str, usize); 3] = [
+    ("mug that keeps coffee warm on the way to work", 2),
+    ("wireless headphones for running", 1),
+    ("shoes for wet mountains", 1),
+];
+
 /// Writes `model.toml` into the bundle's folder, then again with the answers of the graph.
 pub(super) fn write_settings(folder: &Path, mut settings: ModelSettings) -> Result<ModelBundle, PullError> {
     write(folder, &settings)?;
     let bundle = ModelBundle::open(folder)?;
     settings.golden = match settings.task {
         Task::Embed => vectors(&bundle)?,
-        Task::Rerank => Vec::new(),
+        Task::Rerank => scores(&bundle)?,
     };
     write(folder, &settings)?;
     Ok(ModelBundle::open(folder)?)
 }
 
-fn vectors(bundle: &ModelBundle) -> Result<Vec<Golden>, PullError> {
-    let settings = EncoderSettings {
+/// The plain graph on one session.
+fn plain() -> EncoderSettings {
+    EncoderSettings {
         variant: Some(Variant::Plain),
         device: Device::Cpu,
         ..EncoderSettings::for_queries(crate::engine::cores())
+    }
+}
+
+fn scores(bundle: &ModelBundle) -> Result<Vec<Golden>, PullError> {
+    let reranker = Reranker::open(bundle, plain())?;
+    let answer = |(query, text): (&str, usize)| {
+        let text = TEXTS[text];
+        Ok(Golden {
+            query: Some(query.to_owned()),
+            text: text.to_owned(),
+            vector: reranker.score(query, &[text])?.into_iter().map(rounded).collect(),
+        })
     };
-    let encoder = Encoder::open(bundle, settings)?;
+    PAIRS.into_iter().map(answer).collect()
+}
+
+fn vectors(bundle: &ModelBundle) -> Result<Vec<Golden>, PullError> {
+    let encoder = Encoder::open(bundle, plain())?;
     let answer = |text: &str| {
         let encoded = encoder.encode(&[Input::Text(text)], Prefix::None, Lane::Queries)?;
         Ok(Golden {

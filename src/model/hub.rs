@@ -53,7 +53,11 @@ impl Repository {
             name: name.to_owned(),
             endpoint,
             commit: info.sha,
-            listing: info.siblings.into_iter().map(|sibling| sibling.rfilename).collect(),
+            listing: info
+                .siblings
+                .into_iter()
+                .map(|sibling| sibling.rfilename)
+                .collect(),
         })
     }
 
@@ -75,7 +79,11 @@ impl Repository {
             .download_with_progress(file, progress)
             .map_err(|error| failure(&self.endpoint, &self.name, Some(&self.commit), error))?;
         let blob = fs::canonicalize(&pointer).map_err(file_error(&pointer, "can't be read"))?;
-        let etag = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let etag = blob
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             web::check_sha256(&format!("{}: {file}", self.name), &blob, &etag)?;
         }

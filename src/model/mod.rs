@@ -20,10 +20,10 @@ pub use draft::Draft;
 pub use error::PullError;
 pub use name::{Source, Wheel};
 
-use alike_embeddings::ModelBundle;
+use alike_embeddings::{GraphHead, ModelBundle, ModelSettings, Pooling, Task, author_graph, graph_outputs};
 use describe::Described;
 use error::file_error;
-use gather::{CONFIG, Gatherer, TOKENIZER, WEIGHTS};
+use gather::{Gatherer, TOKENIZER};
 use hub::Repository;
 use index::Contents;
 use std::fs;
@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 /// The bundle's folder in a draft.
 pub const BUNDLE: &str = "bundle";
+const GRAPH: &str = "model.onnx";
 const FILES: &str = "files";
 const SCRATCH: &str = "scratch";
 
@@ -83,13 +84,19 @@ pub fn pull(request: &Request, draft: &Draft, report: &Report<'_>) -> Result<Mod
         folder: &files,
         overrides: &request.overrides,
     };
-    let settings = described.settings(&gathered.name, &gathered.version)?;
+    let mut settings = described.settings(&gathered.name, &gathered.version)?;
     let folder = draft.path(BUNDLE);
     fs::create_dir(&folder).map_err(file_error(&folder, "can't be made"))?;
     move_into(&folder, &files.join(TOKENIZER))?;
     match gathered.graph {
-        Some(graph) => move_graph(&folder, &files.join(graph))?,
-        None => author(&files, &folder, report)?,
+        Some(graph) => {
+            move_graph(&folder, &files.join(graph))?;
+            choose_output(&folder, &gathered.origin, &mut settings)?;
+        }
+        None => {
+            report(Step::Doing("making an ONNX graph of the weights"));
+            write_graph(&files, &folder, &mut settings)?;
+        }
     }
     report(Step::Doing("recording golden answers of the plain graph"));
     golden::write_settings(&folder, settings)
@@ -193,7 +200,43 @@ fn move_graph(bundle: &Path, graph: &Path) -> Result<(), PullError> {
     Ok(())
 }
 
-fn author(_files: &Path, _bundle: &Path, _report: &Report<'_>) -> Result<(), PullError> {
-    let _ = (CONFIG, WEIGHTS);
-    Err(PullError::NoFile { origin: String::new(), file: "TEMPORARY".to_owned(), remedy: String::new() })
+/// Of several outputs the one that exporters give the name of what this task needs, unless a flag names one.
+fn choose_output(bundle: &Path, origin: &str, settings: &mut ModelSettings) -> Result<(), PullError> {
+    let outputs = graph_outputs(&bundle.join(GRAPH))?;
+    if settings.output.is_some() || outputs.len() < 2 {
+        return Ok(());
+    }
+    let names: &[&str] = match (settings.task, settings.pooling) {
+        (Task::Rerank, _) => &["logits"],
+        (Task::Embed, Pooling::None) => &["sentence_embedding"],
+        (Task::Embed, _) => &["last_hidden_state", "token_embeddings"],
+    };
+    let chosen = names
+        .iter()
+        .find(|name| outputs.iter().any(|output| output == *name));
+    let chosen = chosen.ok_or_else(|| PullError::Undecided {
+        origin: origin.to_owned(),
+        what: "which output of the graph to use",
+        file: format!("{} are there, {} is not", outputs.join(", "), names.join(" or ")),
+        flag: "--output NAME",
+    })?;
+    settings.output = Some((*chosen).to_owned());
+    Ok(())
+}
+
+/// Makes a graph of the weights; it pools and normalizes, so that the bundle needn't.
+fn write_graph(files: &Path, bundle: &Path, settings: &mut ModelSettings) -> Result<(), PullError> {
+    let head = match settings.task {
+        Task::Embed => GraphHead::Embedding {
+            pooling: settings.pooling,
+            normalize: settings.normalize,
+        },
+        Task::Rerank => GraphHead::Score,
+    };
+    let graph = author_graph(files, &settings.name, head)?;
+    let path = bundle.join(GRAPH);
+    fs::write(&path, graph).map_err(file_error(&path, "can't be written"))?;
+    settings.pooling = Pooling::None;
+    settings.normalize = false;
+    Ok(())
 }

@@ -114,7 +114,10 @@ mod tests {
             "é/b",
         ] {
             let message = Source::parse(name).unwrap_err().to_string();
-            assert!(message.contains("all-minilm-l6-v2") && message.contains(&format!("{name:?}")), "{message}");
+            assert!(
+                message.contains("all-minilm-l6-v2") && message.contains(&format!("{name:?}")),
+                "{message}"
+            );
         }
     }
 }

@@ -20,10 +20,7 @@ impl PipSettings {
         Self::from(variable, |path| std::fs::read_to_string(path).ok())
     }
 
-    fn from(
-        variable: impl Fn(&str) -> Option<String>,
-        read: impl Fn(&Path) -> Option<String>,
-    ) -> Self {
+    fn from(variable: impl Fn(&str) -> Option<String>, read: impl Fn(&Path) -> Option<String>) -> Self {
         let given = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let files = files(&given);
         let configured = |key: &str| {
@@ -52,7 +49,10 @@ fn files(variable: &impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     let user = variable("XDG_CONFIG_HOME").map(PathBuf::from);
     let user = user.or_else(|| Some(home.as_ref()?.join(".config")));
     let environment = variable("VIRTUAL_ENV").map(PathBuf::from);
-    let mut files = vec![PathBuf::from("/etc/xdg/pip/pip.conf"), PathBuf::from("/etc/pip.conf")];
+    let mut files = vec![
+        PathBuf::from("/etc/xdg/pip/pip.conf"),
+        PathBuf::from("/etc/pip.conf"),
+    ];
     files.extend(home.map(|home| home.join(".pip/pip.conf")));
     files.extend(user.map(|user| user.join("pip/pip.conf")));
     files.extend(environment.map(|environment| environment.join("pip.conf")));
@@ -88,7 +88,10 @@ mod tests {
 
     fn settings(variables: &[(&str, &str)], files: &[(&str, &str)]) -> PipSettings {
         let variables: HashMap<&str, &str> = variables.iter().copied().collect();
-        let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
+        let files: HashMap<&Path, &str> = files
+            .iter()
+            .map(|(path, text)| (Path::new(*path), *text))
+            .collect();
         PipSettings::from(
             |name| variables.get(name).map(|value| (*value).to_owned()),
             |path| files.get(path).map(|text| (*text).to_owned()),
@@ -104,7 +107,10 @@ mod tests {
     #[test]
     fn variables_beat_files_and_later_files_beat_earlier_ones() {
         let files = [
-            ("/etc/pip.conf", "[global]\nindex-url = http://system/simple\ncert = /ca.pem\n"),
+            (
+                "/etc/pip.conf",
+                "[global]\nindex-url = http://system/simple\ncert = /ca.pem\n",
+            ),
             (
                 "/h/.config/pip/pip.conf",
                 "# mine\n[install]\nindex-url = http://no\n[global]\nindex_url: http://user/simple/\n",
@@ -113,7 +119,11 @@ mod tests {
         let found = settings(&[("HOME", "/h")], &files);
         assert_eq!(found.index, "http://user/simple");
         assert_eq!(found.certificates, Some(PathBuf::from("/ca.pem")));
-        let variables = [("HOME", "/h"), ("PIP_INDEX_URL", "http://variable/simple"), ("PIP_CERT", "/own.pem")];
+        let variables = [
+            ("HOME", "/h"),
+            ("PIP_INDEX_URL", "http://variable/simple"),
+            ("PIP_CERT", "/own.pem"),
+        ];
         let found = settings(&variables, &files);
         assert_eq!(found.index, "http://variable/simple");
         assert_eq!(found.certificates, Some(PathBuf::from("/own.pem")));

@@ -96,7 +96,9 @@ pub(super) fn save(
     report: &Report<'_>,
 ) -> Result<(), PullError> {
     let url = response.get_url().to_owned();
-    let total = response.header("content-length").and_then(|length| length.parse().ok());
+    let total = response
+        .header("content-length")
+        .and_then(|length| length.parse().ok());
     let mut file = File::create(target).map_err(file_error(target, "can't be written"))?;
     let mut digest = Sha256::new();
     let mut reader = response.into_reader();
@@ -114,7 +116,11 @@ pub(super) fn save(
         file.write_all(&chunk[..read])
             .map_err(file_error(target, "can't be written"))?;
         done += read as u64;
-        report(Step::Downloading { file: name, done, total });
+        report(Step::Downloading {
+            file: name,
+            done,
+            total,
+        });
     }
     compare(name, sha256, &hex(&digest.finalize()))
 }
@@ -166,7 +172,10 @@ mod tests {
         for content in ["", "no certificate"] {
             std::fs::write(&file, content).unwrap();
             let message = agent(Some(&file)).unwrap_err().to_string();
-            assert!(message.contains("ca.pem") && message.contains("PIP_CERT"), "{message}");
+            assert!(
+                message.contains("ca.pem") && message.contains("PIP_CERT"),
+                "{message}"
+            );
         }
         std::fs::remove_file(&file).unwrap();
         assert!(agent(Some(&file)).unwrap_err().to_string().contains("ca.pem"));
@@ -180,6 +189,9 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         check_sha256("abc", &file, abc).unwrap();
         let message = check_sha256("abc", &file, "0123").unwrap_err().to_string();
-        assert!(message.starts_with("abc is damaged") && message.contains(abc), "{message}");
+        assert!(
+            message.starts_with("abc is damaged") && message.contains(abc),
+            "{message}"
+        );
     }
 }

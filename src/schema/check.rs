@@ -107,6 +107,28 @@ fn filterable(name: &str, kind: FieldType) -> Result<(), SchemaError> {
     Ok(())
 }
 
+/// Checks that rows of the file have these fields, each named as `role`. A file without rows and header passes.
+///
+/// # Errors
+/// As [`Schema::check_file`].
+pub fn check_fields(path: &Path, names: &[String], role: &'static str) -> Result<(), SchemaError> {
+    let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+    let survey = Survey::take(path, &wanted, SAMPLE_ROWS)?;
+    if survey.names().next().is_none() {
+        return Ok(());
+    }
+    names.iter().try_for_each(|name| known(path, &survey, name, role))
+}
+
+/// The fields of the file's first rows, in the order of the header or of first sight.
+///
+/// # Errors
+/// What stops reading.
+pub fn field_names(path: &Path) -> Result<Vec<String>, SchemaError> {
+    let survey = Survey::take(path, &[], SAMPLE_ROWS)?;
+    Ok(survey.names().map(str::to_owned).collect())
+}
+
 /// Checks that the survey saw the field.
 pub(super) fn known(
     path: &Path,

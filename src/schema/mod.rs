@@ -17,6 +17,7 @@ mod row;
 mod survey;
 mod timestamp;
 
+pub use check::{check_fields, field_names};
 pub use error::SchemaError;
 pub use flags::from_flags;
 pub use infer::{InferOptions, Inferred, infer};
@@ -25,6 +26,7 @@ pub use row::MAX_ID_BYTES;
 pub use timestamp::parse_timestamp;
 
 pub(crate) use coerce::shown;
+pub(crate) use row::joined_text;
 pub(crate) use timestamp::{TIMESTAMP_FORMS, timestamp_of};
 
 use serde::{Deserialize, Serialize};

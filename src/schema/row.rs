@@ -61,18 +61,28 @@ impl Schema {
 
     /// The texts to encode, joined; empty only where nothing is to be embedded.
     fn text(&self, fields: &Fields) -> Result<String, String> {
-        let mut parts = Vec::with_capacity(self.embed.len());
-        for name in &self.embed {
-            if let Some(value) = fields.get(name) {
-                parts.push(text_of(value).map_err(|reason| format!("field `{name}`: {reason}"))?);
-            }
-        }
-        parts.retain(|part| !part.is_empty());
-        if parts.is_empty() && !self.embed.is_empty() {
+        let text = joined_text(&self.embed, fields)?;
+        if text.is_empty() && !self.embed.is_empty() {
             return Err(nothing_to_embed(&self.embed));
         }
-        Ok(parts.join(" "))
+        Ok(text)
     }
+}
+
+/// The texts of the named fields as they are encoded: blanks around each dropped, lists joined with `, `, fields with a
+/// space; empty where all are missing, null or empty.
+///
+/// # Errors
+/// Names a field that holds no text.
+pub(crate) fn joined_text(names: &[String], fields: &Fields) -> Result<String, String> {
+    let mut parts = Vec::with_capacity(names.len());
+    for name in names {
+        if let Some(value) = fields.get(name) {
+            parts.push(text_of(value).map_err(|reason| format!("field `{name}`: {reason}"))?);
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    Ok(parts.join(" "))
 }
 
 /// The id as text; the document gets it as text, too.

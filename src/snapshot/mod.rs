@@ -10,8 +10,10 @@
 //!     items.rkyv                 ids by row, rows by id, where each document ends
 //!     documents.bin              the items' JSON documents, back to back, in row order
 //!     columns.rkyv               one inverted column per filterable field
+//!     texts.digests              what each row's vector was made from (only where a model made it)
 //!     rejected.jsonl             rows the build could not use, with line and reason (only when there were any)
 //!   staging/                     builds under way; whatever a dead build left is removed by the next one
+//!   encoded.spill                vectors of a build under way or of one that died; goes when one publishes
 //!   events/                      see `signals`
 //! ```
 //!
@@ -26,6 +28,7 @@ mod manifest_v1;
 mod mapped;
 mod open;
 mod store;
+mod texts;
 mod writer;
 
 pub use columns::{ArchivedColumn, ColumnsBuilder, Test};
@@ -33,4 +36,5 @@ pub use error::SnapshotError;
 pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};
 pub use store::{Collection, Store};
+pub use texts::{TextDigest, TextDigests};
 pub use writer::SnapshotWriter;

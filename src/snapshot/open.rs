@@ -5,11 +5,12 @@ use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
 use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
 use super::mapped::MappedArchive;
+use super::texts::{TEXTS_FILE, TextDigests};
 use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file};
 use alike_indexes::{Index, RowId};
 use rayon::prelude::*;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much of a snapshot is checked before it is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -29,6 +30,7 @@ const AUTO_LIMIT: u64 = 4 << 30;
 
 /// An opened snapshot: mapped files, ready to answer.
 pub struct Snapshot {
+    dir: PathBuf,
     id: String,
     manifest: Manifest,
     index: Box<dyn Index>,
@@ -73,6 +75,7 @@ impl Snapshot {
             ));
         }
         Ok(Self {
+            dir: dir.to_path_buf(),
             id,
             manifest,
             index,
@@ -121,6 +124,17 @@ impl Snapshot {
     #[must_use]
     pub fn document(&self, row: RowId) -> Option<&[u8]> {
         self.items.document(row)
+    }
+
+    /// Reads what the vectors were made from; none where that was not recorded.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn text_digests(&self) -> Result<Option<TextDigests>, SnapshotError> {
+        if !self.manifest.files.iter().any(|file| file.name == TEXTS_FILE) {
+            return Ok(None);
+        }
+        TextDigests::read(&self.dir.join(TEXTS_FILE), self.rows()).map(Some)
     }
 
     /// The column of a filterable field.

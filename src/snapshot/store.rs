@@ -121,6 +121,12 @@ impl Collection {
         self.dir.join("events")
     }
 
+    /// Where a build keeps what it has encoded until it publishes. Use it under the build lock.
+    #[must_use]
+    pub fn spill_path(&self) -> PathBuf {
+        self.dir.join("encoded.spill")
+    }
+
     /// The id of the published snapshot.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use super::columns::{COLUMNS_FILE, ColumnsBuilder};
 use super::items::{DOCUMENTS_FILE, ITEMS_FILE, ItemsBuilder};
 use super::manifest::{FileEntry, Manifest};
 use super::mapped::MappedFloats;
+use super::texts::{TEXTS_FILE, TextDigest, write_header};
 use super::{Collection, SnapshotError};
 use crate::schema::{Item, Schema};
 use alike_indexes::{BuildReport, BuildSettings, Description, Progress, RowId, VectorsView};
@@ -24,6 +25,7 @@ pub struct SnapshotWriter {
     items: ItemsBuilder<BufWriter<File>>,
     columns: ColumnsBuilder,
     vectors: BufWriter<File>,
+    texts: Option<BufWriter<File>>,
     rejected: Option<BufWriter<File>>,
     rows: u64,
     dimension: usize,
@@ -43,10 +45,22 @@ impl SnapshotWriter {
             columns: ColumnsBuilder::new(schema),
             dir,
             vectors,
+            texts: None,
             rejected: None,
             rows: 0,
             dimension: 0,
         })
+    }
+
+    /// From the first row on, digests of the items' texts are kept, which this variant of the model encodes.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn keep_digests(&mut self, variant: &str) -> Result<(), SnapshotError> {
+        let mut file = create(&self.dir.path().join(TEXTS_FILE))?;
+        write_header(&mut file, variant).map_err(|source| io_in(&self.dir, TEXTS_FILE, source))?;
+        self.texts = Some(file);
+        Ok(())
     }
 
     /// Rows written so far.
@@ -72,6 +86,10 @@ impl SnapshotWriter {
         for number in vector {
             let written = self.vectors.write_all(&number.to_le_bytes());
             written.map_err(|source| io_in(&self.dir, VECTORS_FILE, source))?;
+        }
+        if let Some(texts) = &mut self.texts {
+            let written = texts.write_all(&TextDigest::of(&item.text).0);
+            written.map_err(|source| io_in(&self.dir, TEXTS_FILE, source))?;
         }
         self.rows += 1;
         Ok(())
@@ -129,6 +147,7 @@ impl SnapshotWriter {
             dir,
             items,
             columns,
+            texts,
             rejected,
             rows,
             ..
@@ -136,8 +155,10 @@ impl SnapshotWriter {
         let root = dir.path();
         sync(items.finish(&root.join(ITEMS_FILE))?, &root.join(DOCUMENTS_FILE))?;
         columns.write(&root.join(COLUMNS_FILE))?;
-        if let Some(rejected) = rejected {
-            sync(rejected, &root.join(REJECTED_FILE))?;
+        for (file, name) in [(texts, TEXTS_FILE), (rejected, REJECTED_FILE)] {
+            if let Some(file) = file {
+                sync(file, &root.join(name))?;
+            }
         }
         manifest.rows = rows;
         manifest.files = digest_files(root)?;

@@ -139,6 +139,8 @@ fn the_api_document_has_every_route() {
         })
         .collect();
     let wanted = [
+        "get /health",
+        "get /info",
         "get /livez",
         "get /metrics",
         "get /readyz",
@@ -146,8 +148,16 @@ fn the_api_document_has_every_route() {
         "get /v1/collections/{collection}",
         "get /v1/collections/{collection}/items/{id}",
         "get /v1/collections/{collection}/trending",
+        "get /v1/models",
+        "get /v1/models/{model}",
+        "post /decode",
+        "post /embed",
+        "post /rerank",
+        "post /similarity",
+        "post /tokenize",
         "post /v1/collections/{collection}/recommend",
         "post /v1/collections/{collection}/search",
+        "post /v1/embeddings",
         "post /v1/events",
     ];
     assert_eq!(found, wanted.map(str::to_owned).into());
@@ -163,6 +173,19 @@ fn the_api_document_has_every_route() {
         );
     }
     assert!(text.contains("application/problem+json"));
+    for (path, schema) in [
+        ("/v1/embeddings", "EmbeddingsBody"),
+        ("/embed", "EmbedBody"),
+        ("/rerank", "RerankBody"),
+    ] {
+        let example = &document["components"]["schemas"][schema]["example"];
+        assert!(example.is_object(), "{path} has no example");
+        assert_ne!(
+            server.post(path, example).status,
+            422,
+            "the example of {path} is understood"
+        );
+    }
 }
 
 #[test]

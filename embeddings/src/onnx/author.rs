@@ -24,7 +24,7 @@ const WEIGHTS: &str = "model.safetensors";
 
 /// What follows the encoder in an authored graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub enum GraphHead {
     /// One vector per text: output `sentence_embedding` `[batch, width]`; with [`Pooling::None`] the states themselves,
     /// output `last_hidden_state` `[batch, tokens, width]`.
     Embedding {
@@ -41,7 +41,7 @@ pub(crate) enum Head {
 ///
 /// # Errors
 /// [`EmbeddingError::Weights`] names the file and what in it is missing, unknown or contradictory.
-pub(crate) fn author(dir: &Path, name: &str, head: Head) -> Result<Vec<u8>> {
+pub fn author_graph(dir: &Path, name: &str, head: GraphHead) -> Result<Vec<u8>> {
     let config = Config::read(&dir.join(CONFIG))?;
     let path = dir.join(WEIGHTS);
     let content = read(&path)?;
@@ -201,8 +201,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn model(mut self, name: &str, head: Head) -> Result<ModelProto> {
-        let pooled = matches!(head, Head::Embedding { pooling, .. } if pooling != Pooling::None);
+    fn model(mut self, name: &str, head: GraphHead) -> Result<ModelProto> {
+        let pooled = matches!(head, GraphHead::Embedding { pooling, .. } if pooling != Pooling::None);
         let last = self.config.num_hidden_layers - 1;
         let mut states = self.embeddings()?;
         let penalty = self.mask_penalty();
@@ -211,18 +211,18 @@ impl Writer<'_> {
                 layer,
                 &states,
                 &penalty,
-                !pooled && head != Head::Score && layer == last,
+                !pooled && head != GraphHead::Score && layer == last,
             )?;
         }
         [IDS, MASK, TYPES].iter().for_each(|name| self.graph.input(name));
         let width = Axis::Fixed(self.config.hidden_size);
         let batch = Axis::Named("batch");
         match head {
-            Head::Score => {
+            GraphHead::Score => {
                 self.score(&states)?;
                 self.graph.output("logits", &[batch, Axis::Fixed(1)]);
             }
-            Head::Embedding {
+            GraphHead::Embedding {
                 pooling: Pooling::None,
                 normalize: true,
             } => {
@@ -231,13 +231,13 @@ impl Writer<'_> {
                     "states without pooling can't be normalized in the graph",
                 ));
             }
-            Head::Embedding {
+            GraphHead::Embedding {
                 pooling: Pooling::None,
                 ..
             } => {
                 self.graph.output(STATES, &[batch, Axis::Named("tokens"), width]);
             }
-            Head::Embedding { pooling, normalize } => {
+            GraphHead::Embedding { pooling, normalize } => {
                 self.pool(&states, pooling, normalize);
                 self.graph.output(VECTORS, &[batch, width]);
             }

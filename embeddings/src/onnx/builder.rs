@@ -47,6 +47,12 @@ impl GraphBuilder {
         self.graph.node.push(node);
     }
 
+    /// Whether a node of this name is there.
+    #[cfg(test)]
+    pub fn has(&self, name: &str) -> bool {
+        self.graph.node.iter().any(|node| node.name() == name)
+    }
+
     /// Adds a constant of floats, unless one of this name is there.
     pub fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) -> String {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();

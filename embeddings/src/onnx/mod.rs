@@ -12,4 +12,8 @@ mod graph;
 pub(crate) mod proto;
 pub(crate) mod recognize;
 pub(crate) mod rewrite;
+#[cfg(test)]
+mod styles;
 pub(crate) mod tensor;
+#[cfg(test)]
+mod tests;

@@ -16,12 +16,13 @@ use std::collections::HashSet;
 
 use super::builder::{float, int, text};
 use super::file::ModelFile;
-use super::graph::{IDS, MASK, TYPES, input};
+use super::graph::{IDS, MASK, TYPES};
 use super::proto::{
     AttributeProto, EXTERNAL, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, data_type,
 };
 use super::recognize::Recognized;
+use crate::bundle::{FORMAT_KEY, SOURCE_KEY, VARIANT_FORMAT, WEIGHTS_KEY};
 use crate::transformer::{Activation, PackedModel};
 use crate::{EmbeddingError, Result};
 
@@ -36,11 +37,6 @@ const ALIGNMENT: usize = 4096;
 const WORDS: &str = "alike.words";
 const WEIGHTS: &str = "alike.weights";
 const FLOATS: &str = "alike.floats";
-/// Keys of `metadata_props`, and the format's version.
-pub(crate) const SOURCE_KEY: &str = "alike.source";
-pub(crate) const WEIGHTS_KEY: &str = "alike.weights";
-pub(crate) const FORMAT_KEY: &str = "alike.format";
-pub(crate) const FORMAT: &str = "1";
 
 /// A variant, ready to be written.
 pub(crate) struct Rewritten {
@@ -100,7 +96,11 @@ pub(crate) fn rewrite(
     }
     import(&mut model);
     let digest = blake3::hash(&data.bytes).to_hex().to_string();
-    for (key, value) in [(SOURCE_KEY, source), (WEIGHTS_KEY, &digest), (FORMAT_KEY, FORMAT)] {
+    for (key, value) in [
+        (SOURCE_KEY, source),
+        (WEIGHTS_KEY, &digest),
+        (FORMAT_KEY, VARIANT_FORMAT),
+    ] {
         model.metadata_props.retain(|entry| entry.key() != key);
         model.metadata_props.push(entry(key, value));
     }
@@ -274,19 +274,19 @@ fn read_by(node: &NodeProto, names: &mut HashSet<String>) {
 
 /// Refuses a graph in which the encoder's inside is still needed: it would run twice.
 fn check(graph: &GraphProto, found: &Recognized) -> std::result::Result<(), String> {
-    for node in &graph.node {
-        if let Some(state) = node.output.iter().find(|output| found.states.contains(output)) {
+    for state in &found.states {
+        if graph.node.iter().any(|node| node.output.contains(state)) {
             let reader = graph.node.iter().find(|node| node.input.contains(state));
-            let reader = reader.map_or("an output of the graph", |node| input_name(node));
+            let reader = reader.map_or("an output of the graph", node_name);
             return Err(format!("the inner state `{state}` is also read by {reader}"));
         }
     }
     Ok(())
 }
 
-fn input_name(node: &NodeProto) -> &str {
+fn node_name(node: &NodeProto) -> &str {
     if node.name().is_empty() {
-        input(node, 0).unwrap_or_default()
+        node.op_type()
     } else {
         node.name()
     }

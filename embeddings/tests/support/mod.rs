@@ -2,5 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod cross;
 pub mod installed;
+pub mod protobuf;
 pub mod tiny;

@@ -1,6 +1,7 @@
 //! A bundle of a few hundred bytes: the graph looks each token's state up in a table, so that a test knows the right
 //! answer by arithmetic. ONNX is protobuf; the few fields needed are written here by hand.
 
+use super::protobuf::{FLOAT, INT64, Message, model, value};
 use tempfile::TempDir;
 
 /// Words of the vocabulary; a word's id is its position.
@@ -84,28 +85,8 @@ impl Tiny {
         for output in &self.outputs {
             graph = graph.message(12, &value(output, FLOAT, &["texts", "tokens", "width"]));
         }
-        let opset = Message::default().text(1, "").number(2, 17);
-        Message::default()
-            .number(1, 8)
-            .message(7, &graph)
-            .message(8, &opset)
-            .0
+        model(&graph)
     }
-}
-
-/// ONNX element types.
-const FLOAT: u64 = 1;
-const INT64: u64 = 7;
-
-fn value(name: &str, element: u64, axes: &[&str]) -> Message {
-    let mut shape = Message::default();
-    for axis in axes {
-        shape = shape.message(1, &Message::default().text(2, axis));
-    }
-    let tensor = Message::default().number(1, element).message(2, &shape);
-    Message::default()
-        .text(1, name)
-        .message(2, &Message::default().message(1, &tensor))
 }
 
 /// Whitespace words, `[CLS] … [SEP]` around them; with a fixed padding and a short truncation to be overridden.
@@ -128,37 +109,4 @@ fn tokenizer() -> Vec<u8> {
         vocabulary.join(", ")
     )
     .into_bytes()
-}
-
-/// A protobuf message under construction.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(mut self, mut value: u64) -> Self {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-        self
-    }
-
-    fn number(self, field: u64, value: u64) -> Self {
-        self.varint(field << 3).varint(value)
-    }
-
-    fn bytes(self, field: u64, value: &[u8]) -> Self {
-        let mut message = self.varint(field << 3 | 2).varint(value.len() as u64);
-        message.0.extend_from_slice(value);
-        message
-    }
-
-    fn text(self, field: u64, value: &str) -> Self {
-        self.bytes(field, value.as_bytes())
-    }
-
-    fn message(self, field: u64, value: &Message) -> Self {
-        self.bytes(field, &value.0)
-    }
 }

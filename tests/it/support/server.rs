@@ -17,6 +17,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) retry_after: Option<String>,
+    /// Positions of texts that were cut.
+    pub(crate) truncated: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -226,6 +228,7 @@ impl Server {
             status: response.status().as_u16(),
             content_type: header("content-type").unwrap_or_default(),
             retry_after: header("retry-after"),
+            truncated: header("x-alike-truncated"),
             body: response.body_mut().read_to_vec()?,
         })
     }

@@ -42,12 +42,18 @@ impl Reply {
 
     /// The part of `body` that was asked for, as static files are served.
     pub(crate) fn range(asked: &Asked, body: &[u8]) -> Self {
-        let range = asked.headers.get("range").and_then(|range| range.strip_prefix("bytes="));
+        let range = asked
+            .headers
+            .get("range")
+            .and_then(|range| range.strip_prefix("bytes="));
         let Some((first, last)) = range.and_then(|range| range.split_once('-')) else {
             return Self::new("application/octet-stream", body);
         };
         let first: usize = first.parse().expect("a range's start");
-        let last = last.parse().map_or(body.len(), |last: usize| last + 1).min(body.len());
+        let last = last
+            .parse()
+            .map_or(body.len(), |last: usize| last + 1)
+            .min(body.len());
         let mut reply = Self::new("application/octet-stream", &body[first..last]);
         reply.status = 206;
         let content_range = format!("bytes {first}-{}/{}", last.saturating_sub(1), body.len());
@@ -83,7 +89,9 @@ fn handle(mut stream: TcpStream, answer: &dyn Fn(&Asked) -> Reply) -> std::io::R
     let mut headers = BTreeMap::new();
     for line in lines {
         let line = line?;
-        let Some((name, value)) = line.split_once(':') else { break };
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
         headers.insert(name.to_lowercase(), value.trim().to_owned());
     }
     let reply = answer(&Asked { path, headers });

@@ -114,10 +114,11 @@ impl<'g, 'a> Search<'g, 'a> {
         self.by_output.get(value).copied()
     }
 
-    /// Tries each normalization as the last one, the last in the graph first; the reason is that of the longest try.
+    /// Tries the graph's last normalization as the encoder's last one, and then the one before: a head may have one of its
+    /// own, but an encoder with a layer left out is not taken. The reason is that of the longest try.
     fn run(&self) -> Found<Recognized> {
         let mut reason = (0, self.nothing());
-        for last in (0..self.norms.len()).rev() {
+        for last in (0..self.norms.len()).rev().take(2) {
             let (layers, end) = self.layers(last);
             let found = end.and_then(|embeddings| self.assemble(last, &layers, embeddings));
             match found {

@@ -313,28 +313,19 @@ unsafe fn attend_rows<V: Vector, const R: usize>(
     out: &mut [f32],
 ) {
     let padded = span.len().next_multiple_of(LANES);
-    let scale = 1.0 / (head.width as f32).sqrt();
-    let mut queries = [[0.0; R]; MOST_HEAD_WIDTH];
-    for r in 0..R {
-        for axis in (0..head.width).step_by(LANES) {
-            for (l, value) in head.part(row + r, axis).iter().enumerate() {
-                queries[axis + l][r] = value * scale;
-            }
-        }
-    }
-    let queries = &queries[..head.width];
     let pairs = padded / (2 * LANES) * 2 * LANES;
+    let scale = 1.0 / (head.width as f32).sqrt();
     let mut inverse = [0.0; R];
     // SAFETY: as above.
     unsafe {
         for at in (0..pairs).step_by(2 * LANES) {
-            score::<V, R, 2>(queries, &keys[at..], padded, &mut scores[at..]);
+            score::<V, R, 2>(head, row, &keys[at..], padded, &mut scores[at..]);
         }
         if pairs < padded {
-            score::<V, R, 1>(queries, &keys[pairs..], padded, &mut scores[pairs..]);
+            score::<V, R, 1>(head, row, &keys[pairs..], padded, &mut scores[pairs..]);
         }
         for (r, inverse) in inverse.iter_mut().enumerate() {
-            *inverse = soften::<V>(&mut scores[r * padded..][..padded], span.len());
+            *inverse = soften::<V>(&mut scores[r * padded..][..padded], span.len(), scale);
         }
         let pairs = head.width / (2 * LANES) * 2 * LANES;
         for axis in (0..pairs).step_by(2 * LANES) {
@@ -346,10 +337,11 @@ unsafe fn attend_rows<V: Vector, const R: usize>(
     }
 }
 
-/// Products of `R` queries with 16 · `C` keys.
+/// Products of the queries of `R` rows with 16 · `C` keys.
 #[inline(always)]
 unsafe fn score<V: Vector, const R: usize, const C: usize>(
-    queries: &[[f32; R]],
+    head: Head<'_>,
+    row: usize,
     keys: &[f32],
     padded: usize,
     scores: &mut [f32],
@@ -357,11 +349,16 @@ unsafe fn score<V: Vector, const R: usize, const C: usize>(
     // SAFETY: as above.
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
-        for (axis, query) in queries.iter().enumerate() {
-            for c in 0..C {
-                let key = V::load(&keys[axis * padded + c * LANES..]);
+        for axis in (0..head.width).step_by(LANES) {
+            let queries: [&[f32]; R] = std::array::from_fn(|r| head.part(row + r, axis));
+            for l in 0..LANES {
+                let keys = &keys[(axis + l) * padded..][..C * LANES];
+                let keys: [V; C] = std::array::from_fn(|c| V::load(&keys[c * LANES..]));
                 for r in 0..R {
-                    sums[r][c] = V::splat(query[r]).fused(key, sums[r][c]);
+                    let query = V::splat(queries[r][l]);
+                    for c in 0..C {
+                        sums[r][c] = query.fused(keys[c], sums[r][c]);
+                    }
                 }
             }
         }
@@ -373,9 +370,9 @@ unsafe fn score<V: Vector, const R: usize, const C: usize>(
     }
 }
 
-/// e^(score − highest) of the first `count` scores; returns 1 / their sum.
+/// e^(scale · (score − highest)) of the first `count` scores; returns 1 / their sum.
 #[inline(always)]
-unsafe fn soften<V: Vector>(scores: &mut [f32], count: usize) -> f32 {
+unsafe fn soften<V: Vector>(scores: &mut [f32], count: usize, scale: f32) -> f32 {
     scores[count..].fill(f32::MIN);
     // SAFETY: as above.
     unsafe {
@@ -386,7 +383,7 @@ unsafe fn soften<V: Vector>(scores: &mut [f32], count: usize) -> f32 {
         let highest = V::splat(highest.fold(larger));
         let mut total = V::splat(0.0);
         for scores in scores.chunks_exact_mut(LANES) {
-            let share = exp(V::load(scores).sub(highest));
+            let share = exp(V::load(scores).sub(highest).mul(V::splat(scale)));
             share.store(scores);
             total = total.add(share);
         }
@@ -409,10 +406,12 @@ unsafe fn mix<V: Vector, const R: usize, const C: usize>(
     unsafe {
         let mut sums = [[V::splat(0.0); C]; R];
         for (token, source) in span.clone().enumerate() {
-            for c in 0..C {
-                let value = V::load(head.part(source, 2 * head.width + axis + c * LANES));
-                for r in 0..R {
-                    sums[r][c] = V::splat(scores[r * padded + token]).fused(value, sums[r][c]);
+            let column = 2 * head.width + axis;
+            let values: [V; C] = std::array::from_fn(|c| V::load(head.part(source, column + c * LANES)));
+            for r in 0..R {
+                let share = V::splat(scores[r * padded + token]);
+                for c in 0..C {
+                    sums[r][c] = share.fused(values[c], sums[r][c]);
                 }
             }
         }

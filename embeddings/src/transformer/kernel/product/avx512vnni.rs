@@ -8,6 +8,9 @@ use crate::transformer::kernel::{Codes, PANEL, Panel};
 /// Rows of a tile.
 const ROWS: usize = 8;
 
+/// How far before their use the first tile asks for weights: a model's weights are larger than a core's cache.
+const AHEAD: usize = 4096;
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(in crate::transformer::kernel) fn product(codes: Codes<'_>, panel: Panel<'_>, out: &mut [f32]) {
     for (first, rows) in tiles(out.len() / PANEL, ROWS) {
@@ -39,6 +42,11 @@ fn tile<const R: usize>(codes: Codes<'_>, panel: Panel<'_>, first: usize, out: &
                 _mm512_loadu_si512(weights.add(64).cast()),
                 _mm512_loadu_si512(weights.add(128).cast()),
             ];
+            if first == 0 {
+                for line in 0..3 {
+                    _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD + 64 * line).cast());
+                }
+            }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let four = _mm512_set1_epi32(rows.add(r * inputs + 4 * step).cast::<i32>().read_unaligned());
                 for (sum, column) in sums.iter_mut().zip(columns) {
