@@ -1,0 +1,1 @@
+"""Alike's encoder beside plain Python onnxruntime: speed, quality, the HTTP surface, memory."""
