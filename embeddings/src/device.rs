@@ -4,7 +4,8 @@ use std::sync::Once;
 
 use rayon::prelude::*;
 
-use crate::session::{EncoderSession, SessionSettings, kernel_level};
+use crate::operator::kernel_level;
+use crate::session::{EncoderSession, SessionSettings};
 use crate::{Device, EmbeddingError, EncoderSettings, LaneSettings, ModelBundle, Result, Variant};
 
 /// Opened and checked sessions, and what they run on.

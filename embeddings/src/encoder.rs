@@ -6,7 +6,8 @@ use crate::batch::BatchLimit;
 use crate::bulk::run_all;
 use crate::device::Sessions;
 use crate::lanes::{Admission, Lanes, Limits, Worker};
-use crate::session::{EncoderSession, kernel_level};
+use crate::operator::kernel_level;
+use crate::session::EncoderSession;
 use crate::tokenizer::{TextTokenizer, Tokens};
 use crate::{
     Device, Embeddings, Encoded, EncoderSettings, EncoderState, Input, Lane, ModelBundle, ModelIdentity,

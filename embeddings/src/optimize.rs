@@ -20,14 +20,11 @@ use crate::onnx::recognize::{Recognized, recognize};
 use crate::onnx::rewrite::rewrite;
 use crate::session::{EncoderSession, SessionSettings};
 use crate::tokenizer::{TextTokenizer, Tokens};
-use crate::transformer::{BertWeights, PackedModel, Token};
+use crate::transformer::{Token, pack};
 use crate::{Device, EmbeddingError, ModelBundle, Result, Task, Variant};
 
-/// Quantizes and packs weights; the texts show how large a model's inner values are.
-pub(crate) type Pack<'a> = &'a dyn Fn(&BertWeights, &[Vec<Token>]) -> Result<PackedModel, String>;
-
 /// Tokens of a text that are shown to quantization: enough to see what values a model has.
-const SAMPLE_TOKENS: usize = 128;
+const SAMPLE_TOKENS: usize = 64;
 /// Texts in a batch when answers are compared.
 const BATCH: usize = 8;
 
@@ -68,12 +65,13 @@ pub struct OptimizeReport {
     pub bytes: u64,
 }
 
-/// Makes the variant of the bundle in `dir`, with `pack` to quantize.
+/// Makes the variant of the bundle in `dir`, and replaces an older one.
 ///
 /// # Errors
 /// What opening a bundle can say; [`EmbeddingError::Optimize`] where the graph is not one of the BERT family, the folder
-/// can't be written, another call is at work in it, or the answers differ too much.
-pub(crate) fn optimize_with(dir: &Path, options: &OptimizeOptions, pack: Pack<'_>) -> Result<OptimizeReport> {
+/// can't be written, another call is at work in it, or the answers differ too much;
+/// [`EmbeddingError::NotInitialized`] before [`initialize`](crate::initialize).
+pub fn optimize(dir: &Path, options: &OptimizeOptions) -> Result<OptimizeReport> {
     let bundle = ModelBundle::open(dir)?;
     let path = bundle.graph_path(Variant::Plain);
     let failed = |reason: String| EmbeddingError::Optimize {
@@ -215,3 +213,6 @@ fn agreement(task: Task, expected: &[f32], found: &[f32]) -> f64 {
         _ => cosine(expected, found),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::batch::Batch;
 use crate::lanes::Worker;
 use crate::pooling::{Pooling, normalize};
 use crate::tokenizer::Tokens;
-use crate::{Device, EmbeddingError, ModelBundle, Result, Variant, runtime};
+use crate::{Device, EmbeddingError, ModelBundle, Result, Variant, operator, runtime};
 
 /// What the graph may ask for beside the ids.
 const IDS: &str = "input_ids";
@@ -57,8 +57,13 @@ impl EncoderSession {
         };
         let environment = runtime::environment()?;
         let builder = Session::builder(&environment).map_err(failed)?;
-        let builder = register_operators(builder, variant).map_err(failed)?;
         let mut builder = configure(builder, settings).map_err(failed)?;
+        if variant == Variant::Int8 {
+            let domain = operator::domain(settings.threads).map_err(failed)?;
+            builder = builder
+                .with_operators(domain)
+                .map_err(|error| failed(error.into()))?;
+        }
         let session = builder.commit_from_file(&path).map_err(failed)?;
         let model = bundle.settings();
         let interface = Interface {
@@ -128,17 +133,6 @@ impl Worker for EncoderSession {
     fn run(&mut self, texts: &[Arc<Tokens>]) -> Result<Vec<f32>> {
         self.encode(&Batch::new(texts, self.pad_id))
     }
-}
-
-/// The operators that a variant's graph takes from this crate: those of [`Variant::Plain`] are all ONNX Runtime's own.
-#[allow(clippy::unnecessary_wraps, reason = "registering an operator can fail")]
-fn register_operators(builder: SessionBuilder, _variant: Variant) -> ort::Result<SessionBuilder> {
-    Ok(builder)
-}
-
-/// The instruction set that this crate's own operators would use here; `None` where there is no fast kernel.
-pub(crate) fn kernel_level() -> Option<&'static str> {
-    None
 }
 
 /// Session options, chosen by measurement (see this crate's README). Threads spin while a batch runs, else a second

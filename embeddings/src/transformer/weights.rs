@@ -1,55 +1,67 @@
-//! A BERT-family encoder's weights, as they pass from a recognized graph to quantization.
+//! A BERT-family encoder's weights as they were trained, in `f32`.
 
-/// A BERT-family encoder's weights in f32; every matrix is row-major `[inputs, outputs]`.
+pub(crate) use super::kernel::Activation;
+
+/// A BERT-family encoder's weights; every matrix is row-major `[inputs, outputs]`. 1/√(head width) is not part of them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BertWeights {
+    /// Length of a token's state.
     pub width: usize,
+    /// Attention heads, each `width / heads` wide.
     pub heads: usize,
+    /// Length of a state between the two products of a feed-forward layer.
     pub inner: usize,
+    /// Added to variances in layer normalization.
     pub epsilon: f32,
+    /// The function between the two products.
     pub activation: Activation,
-    /// `[vocabulary, width]`
+    /// `[vocabulary, width]`.
     pub words: Vec<f32>,
-    /// `[positions, width]`, first row = position of the first token
+    /// `[positions, width]`; the first row is the first token's.
     pub positions: Vec<f32>,
-    /// `[types, width]`
+    /// `[types, width]`, where the model has token types.
     pub types: Option<Vec<f32>>,
     /// After the embeddings.
     pub norm: Norm,
+    /// First to last.
     pub layers: Vec<LayerWeights>,
 }
 
-/// A layer normalization's scale and shift.
+/// Layer normalization: a factor and a summand per value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Norm {
+    /// Factors.
     pub gamma: Vec<f32>,
+    /// Summands.
     pub beta: Vec<f32>,
 }
 
-/// A matrix `[inputs, outputs]` and its bias `[outputs]`.
+/// states · weight + bias.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Linear {
+    /// Row-major `[inputs, outputs]`.
     pub weight: Vec<f32>,
+    /// `[outputs]`.
     pub bias: Vec<f32>,
 }
 
-/// One transformer layer; 1/√head_width is not folded into the query.
+/// One layer: attention and a feed-forward network, each followed by a residual sum and a normalization.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LayerWeights {
+    /// To the queries of all heads, `[width, width]`.
     pub query: Linear,
+    /// To the keys.
     pub key: Linear,
+    /// To the values.
     pub value: Linear,
+    /// From all heads' results back to the state.
     pub output: Linear,
+    /// After the attention's residual sum.
     pub attention_norm: Norm,
+    /// `[width, inner]`.
     pub up: Linear,
+    /// `[inner, width]`.
     pub down: Linear,
+    /// After the feed-forward network's residual sum.
     pub output_norm: Norm,
-}
-
-/// What stands between the two matrices of a layer's feed-forward part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activation {
-    Gelu,
-    GeluTanh,
-    Relu,
 }
