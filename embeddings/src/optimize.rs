@@ -213,3 +213,6 @@ fn agreement(task: Task, expected: &[f32], found: &[f32]) -> f64 {
         _ => cosine(expected, found),
     }
 }
+
+#[cfg(test)]
+mod tests;

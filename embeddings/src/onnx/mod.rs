@@ -2,8 +2,6 @@
 //! (`builder`) from trained weights (`author`); a graph by its data flow (`graph`), small parts of it computed
 //! (`evaluate`), the encoder in it found (`recognize`) and replaced (`rewrite`).
 
-#![allow(dead_code, reason = "the modules that use the rest come next")]
-
 pub(crate) mod author;
 mod builder;
 mod evaluate;
@@ -13,7 +11,7 @@ pub(crate) mod proto;
 pub(crate) mod recognize;
 pub(crate) mod rewrite;
 #[cfg(test)]
-mod styles;
+pub(crate) mod styles;
 pub(crate) mod tensor;
 #[cfg(test)]
 mod tests;

@@ -1,22 +1,38 @@
 //! A tiny BERT with random weights, written the way different exporters write it.
 
+use std::path::Path;
+
 use super::builder::{Axis, GraphBuilder, float, int, ints};
 use super::graph::{IDS, MASK, TYPES};
 use super::proto::{AttributeProto, ModelProto, NodeProto, data_type};
 use crate::transformer::{Activation, BertWeights, LayerWeights, Linear, Norm};
 
-pub(super) const WIDTH: usize = 32;
-pub(super) const HEADS: usize = 2;
-pub(super) const INNER: usize = 48;
-pub(super) const WORDS: usize = 13;
-pub(super) const POSITIONS: usize = 12;
+pub(crate) const WIDTH: usize = 32;
+pub(crate) const HEADS: usize = 2;
+pub(crate) const INNER: usize = 48;
+pub(crate) const WORDS: usize = 13;
+pub(crate) const POSITIONS: usize = 12;
 const KINDS: usize = 2;
 const EPSILON: f32 = 1e-6;
 const HEAD: usize = WIDTH / HEADS;
 
+/// Loads the library that scripts/setup installed.
+pub(crate) fn start() {
+    let lib = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|dir| dir.join(".alike/lib"))
+        .find(|dir| dir.is_dir())
+        .expect("no library in .alike: run scripts/setup");
+    let mut files = lib.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let library = files
+        .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
+        .unwrap();
+    crate::initialize(&library).unwrap();
+}
+
 /// How a linear layer is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Linears {
+pub(crate) enum Linears {
     /// `states · W + b`
     Product,
     /// `b + states · W`, the matrix behind `Transpose` and `Identity`.
@@ -27,7 +43,7 @@ pub(super) enum Linears {
 
 /// How a layer normalization is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Norms {
+pub(crate) enum Norms {
     Whole,
     /// ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div, Mul, Add.
     Apart,
@@ -39,7 +55,7 @@ pub(super) enum Norms {
 
 /// How an activation is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Activations {
+pub(crate) enum Activations {
     /// x · (1 + erf(x / √2)) · ½
     ErfLast,
     /// x · ½ · (1 + erf(x · √½))
@@ -53,7 +69,7 @@ pub(super) enum Activations {
 
 /// How attention and its mask are written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Attentions {
+pub(crate) enum Attentions {
     /// Scores / √d + (1 − mask) · −1e4
     Penalty,
     /// Queries / √d, then Where(mask, scores, lowest).
@@ -70,7 +86,7 @@ pub(super) enum Attentions {
 
 /// How positions are written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Places {
+pub(crate) enum Places {
     /// A slice of the table.
     Slice,
     /// A gather with a slice of a buffer of ids.
@@ -83,7 +99,7 @@ pub(super) enum Places {
 
 /// One way of writing the whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Style {
+pub(crate) struct Style {
     pub linears: Linears,
     pub norms: Norms,
     pub activations: Activations,
@@ -93,7 +109,7 @@ pub(super) struct Style {
 }
 
 /// As scripts/export_onnx.py and `author` write it.
-pub(super) const OURS: Style = Style {
+pub(crate) const OURS: Style = Style {
     linears: Linears::Product,
     norms: Norms::Whole,
     activations: Activations::ErfLast,
@@ -133,7 +149,7 @@ impl Noise {
 }
 
 /// The weights that `style` stands for.
-pub(super) fn weights(style: &Style) -> BertWeights {
+pub(crate) fn weights(style: &Style) -> BertWeights {
     let mut noise = Noise(7);
     let words = noise.take(WORDS * WIDTH, 1.0);
     let positions = noise.take(POSITIONS * WIDTH, 1.0);
@@ -168,7 +184,7 @@ pub(super) fn weights(style: &Style) -> BertWeights {
 }
 
 /// The model in this style: output `states` `[batch, tokens, width]`.
-pub(super) fn model(style: Style) -> ModelProto {
+pub(crate) fn model(style: Style) -> ModelProto {
     let mut exporter = Exporter {
         style,
         weights: weights(&style),

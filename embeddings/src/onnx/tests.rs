@@ -1,6 +1,6 @@
 //! Recognition and rewriting on graphs as different exporters write them, and on graphs that are not BERT's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ort::session::Session;
 use ort::value::TensorRef;
@@ -71,23 +71,9 @@ fn reason(model: &ModelProto) -> String {
     found(model).unwrap_err().to_string()
 }
 
-/// The library that scripts/setup installed.
-fn start() {
-    let lib = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|dir| dir.join(".alike/lib"))
-        .find(|dir| dir.is_dir())
-        .expect("no library in .alike: run scripts/setup");
-    let mut files = lib.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let library = files
-        .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
-        .unwrap();
-    crate::initialize(&library).unwrap();
-}
-
 /// States of two texts, the second one padded, by ONNX Runtime.
 fn run(model: &ModelProto) -> Vec<f32> {
-    start();
+    super::styles::start();
     let environment = runtime::environment().unwrap();
     let mut session = Session::builder(&environment).unwrap();
     let mut session = session.commit_from_memory(&model.encode_to_vec()).unwrap();

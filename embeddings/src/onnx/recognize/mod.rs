@@ -14,7 +14,7 @@ mod embedding;
 mod linear;
 mod norm;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::attention::AttentionMatch;
 use self::linear::LinearMatch;
@@ -114,15 +114,16 @@ impl<'g, 'a> Search<'g, 'a> {
         self.by_output.get(value).copied()
     }
 
-    /// Tries the graph's last normalization as the encoder's last one, and then the one before: a head may have one of its
-    /// own, but an encoder with a layer left out is not taken. The reason is that of the longest try.
+    /// Tries each normalization as the last one, the last in the graph first; one that attention follows is not, then a
+    /// layer was left out. The reason is that of the longest try.
     fn run(&self) -> Found<Recognized> {
         let mut reason = (0, self.nothing());
-        for last in (0..self.norms.len()).rev().take(2) {
+        for last in (0..self.norms.len()).rev() {
             let (layers, end) = self.layers(last);
             let found = end.and_then(|embeddings| self.assemble(last, &layers, embeddings));
             match found {
-                Ok(found) => return Ok(found),
+                Ok(found) if !self.attention_follows(&found.hidden) => return Ok(found),
+                Ok(_) => {}
                 Err(other) if layers.len() > reason.0 || (reason.0 == 0 && last + 1 == self.norms.len()) => {
                     reason = (layers.len(), other);
                 }
@@ -130,6 +131,26 @@ impl<'g, 'a> Search<'g, 'a> {
             }
         }
         Err(reason.1)
+    }
+
+    /// Whether two values made from `states` are multiplied with each other, as attention does twice.
+    fn attention_follows(&self, states: &str) -> bool {
+        let mut made = HashSet::from([states]);
+        for node in &self.graph.graph.node {
+            let inputs = node
+                .input
+                .iter()
+                .filter(|input| made.contains(input.as_str()))
+                .count();
+            match op(node) {
+                "MatMul" | "FusedMatMul" if inputs > 1 => return true,
+                "Attention" | "MultiHeadAttention" if inputs > 0 => return true,
+                "Shape" => {}
+                _ if inputs > 0 => made.extend(node.output.iter().map(String::as_str)),
+                _ => {}
+            }
+        }
+        false
     }
 
     fn nothing(&self) -> String {
