@@ -529,3 +529,6 @@ const MASK_AS_FLOAT: &str = "mask";
 /// Names of outputs.
 const STATES: &str = "last_hidden_state";
 const VECTORS: &str = "sentence_embedding";
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::file::ModelFile;
 use super::graph::{IDS, MASK, TYPES};
-use super::proto::{ModelProto, data_type};
+use super::proto::{ModelProto, NodeProto, data_type};
 use super::recognize::{Recognized, recognize};
 use super::rewrite::{DOMAIN, OPERATOR, rewrite};
 use super::styles::{
@@ -316,9 +316,9 @@ fn the_rewritten_graph_keeps_what_follows_and_drops_what_it_replaces() {
     let found = found(&plain).unwrap();
     let rewritten = rewrite(&file(&plain), &found, &packed(), "digest", "model.int8.onnx.data").unwrap();
     let graph = rewritten.model.graph.as_ref().unwrap();
-    let kinds: Vec<&str> = graph.node.iter().map(|node| node.op_type()).collect();
+    let kinds: Vec<&str> = graph.node.iter().map(NodeProto::op_type).collect();
     assert_eq!(kinds, [OPERATOR, "Identity", "Shape"]);
-    assert_eq!(graph.node[2].input, [found.hidden.clone()]);
+    assert_eq!(graph.node[2].input, std::slice::from_ref(&found.hidden));
     assert_eq!(
         graph.node[0].input,
         [IDS, MASK, TYPES, "alike.words", "alike.weights", "alike.floats"]

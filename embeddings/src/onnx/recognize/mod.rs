@@ -114,15 +114,15 @@ impl<'g, 'a> Search<'g, 'a> {
         self.by_output.get(value).copied()
     }
 
-    /// Tries each normalization as the last one, the last in the graph first; one that attention follows is not, then a
-    /// layer was left out. The reason is that of the longest try.
+    /// Tries each normalization as the last one, the last in the graph first; where attention or a residual sum follows, a
+    /// layer would be left out. The reason is that of the longest try.
     fn run(&self) -> Found<Recognized> {
         let mut reason = (0, self.nothing());
         for last in (0..self.norms.len()).rev() {
             let (layers, end) = self.layers(last);
             let found = end.and_then(|embeddings| self.assemble(last, &layers, embeddings));
             match found {
-                Ok(found) if !self.attention_follows(&found.hidden) => return Ok(found),
+                Ok(found) if !self.layer_follows(&found.hidden) => return Ok(found),
                 Ok(_) => {}
                 Err(other) if layers.len() > reason.0 || (reason.0 == 0 && last + 1 == self.norms.len()) => {
                     reason = (layers.len(), other);
@@ -133,8 +133,12 @@ impl<'g, 'a> Search<'g, 'a> {
         Err(reason.1)
     }
 
-    /// Whether two values made from `states` are multiplied with each other, as attention does twice.
-    fn attention_follows(&self, states: &str) -> bool {
+    /// Whether `states` are normalized in a sum, or two values made from them multiplied with each other, as attention
+    /// does twice.
+    fn layer_follows(&self, states: &str) -> bool {
+        if self.norms.iter().any(|norm| self.sum(&norm.inputs).terms.contains(&states)) {
+            return true;
+        }
         let mut made = HashSet::from([states]);
         for node in &self.graph.graph.node {
             let inputs = node
