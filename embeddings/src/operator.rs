@@ -25,9 +25,8 @@ pub(crate) fn domain(threads: usize) -> ort::Result<OperatorDomain> {
 
 /// The instruction set that the operator uses here; `None` where it is slower than the plain graph.
 pub(crate) fn kernel_level() -> Option<&'static str> {
-    Some(Level::detect())
-        .filter(|&level| level > Level::Scalar)
-        .map(Level::name)
+    let level = Kernels::of(Level::detect()).level();
+    (level > Level::Scalar).then(|| level.name())
 }
 
 struct BertEncoder {
@@ -125,15 +124,13 @@ impl Kernel for BertKernel {
             )));
         };
         if ids.len() != mask.len() || ids.len() != kinds.len() {
-            return Err(refused("the inputs differ in shape".to_owned()));
+            return Err(refused("the inputs differ in shape"));
         }
         self.texts
             .fill(&model, width as usize, [ids, mask, kinds])
             .map_err(refused)?;
         let dims = [rows, width, self.sizes.width as i64];
-        let mut output = context
-            .output(0, dims)?
-            .ok_or_else(|| refused("no output".to_owned()))?;
+        let mut output = context.output(0, dims)?.ok_or_else(|| refused("no output"))?;
         let (_, states) = output.try_extract_tensor_mut::<f32>()?;
         self.run(&model, context, states)
     }
@@ -212,6 +209,6 @@ fn input<'c>(context: &'c ComputeContext, index: usize) -> ort::Result<ValueRef<
         .ok_or_else(|| refused(format!("input {index} is missing")))
 }
 
-fn refused(reason: String) -> ort::Error {
+fn refused(reason: impl std::fmt::Display) -> ort::Error {
     ort::Error::new(format!("{OPERATOR}: {reason}"))
 }

@@ -72,10 +72,8 @@ fn prefixed() -> TempDir {
     for name in ["model.onnx", "tokenizer.json"] {
         std::os::unix::fs::symlink(model.join(name), folder.path().join(name)).unwrap();
     }
-    let settings = format!(
-        "name = \"prefixed\"\nversion = \"7\"\ndimension = 384\nmax_tokens = 16\npooling = \"none\"\nnormalize = false\n\
-         query_prefix = \"query: \"\ndocument_prefix = \"passage: \"\n"
-    );
+    let settings = "name = \"prefixed\"\nversion = \"7\"\ndimension = 384\nmax_tokens = 16\npooling = \"none\"\n\
+                    normalize = false\nquery_prefix = \"query: \"\ndocument_prefix = \"passage: \"\n";
     std::fs::write(folder.path().join("model.toml"), settings).unwrap();
     folder
 }

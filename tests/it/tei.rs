@@ -280,7 +280,7 @@ fn similarity_is_the_cosine() {
 fn tokens_are_shown_and_turned_back() {
     let (server, _) = shared_shop();
     let tokens = server.post("/tokenize", &json!({"inputs": "héllo world"})).json();
-    let shown: Vec<(u64, &str, bool, Option<u64>, Option<u64>)> = tokens[0]
+    let shown: Vec<_> = tokens[0]
         .as_array()
         .unwrap()
         .iter()

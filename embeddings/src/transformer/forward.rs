@@ -164,7 +164,7 @@ impl<'a> Forward<'a> {
                 }
                 contexts.with(unit, |out| {
                     spaces.with(unit, |space| {
-                        self.kernels.attend(projected, head, self.spans, space, out)
+                        self.kernels.attend(projected, head, self.spans, space, out);
                     });
                 });
             });

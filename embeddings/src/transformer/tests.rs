@@ -1,4 +1,5 @@
 use super::kernel::LANES;
+use super::quantize::sizes;
 use super::*;
 use proptest::prelude::*;
 use std::ops::Range;

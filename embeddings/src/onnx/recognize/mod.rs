@@ -136,7 +136,11 @@ impl<'g, 'a> Search<'g, 'a> {
     /// Whether `states` are normalized in a sum, or two values made from them multiplied with each other, as attention
     /// does twice.
     fn layer_follows(&self, states: &str) -> bool {
-        if self.norms.iter().any(|norm| self.sum(&norm.inputs).terms.contains(&states)) {
+        if self
+            .norms
+            .iter()
+            .any(|norm| self.sum(&norm.inputs).terms.contains(&states))
+        {
             return true;
         }
         let mut made = HashSet::from([states]);

@@ -200,7 +200,7 @@ unsafe fn gelu_tanh<V: Vector>(x: V) -> V {
     unsafe {
         let one = V::splat(1.0);
         let inner = x.mul(x).fused(V::splat(0.044_715), one).mul(x);
-        let power = inner.mul(V::splat(-1.595_769_1)).min(V::splat(80.0));
+        let power = inner.mul(V::splat(-1.595_769)).min(V::splat(80.0));
         x.div(exp(power).add(one))
     }
 }
@@ -215,7 +215,7 @@ unsafe fn exp<V: Vector>(x: V) -> V {
         9.618_437e-3,
         5.550_332_4e-2,
         2.402_264_8e-1,
-        6.931_471_8e-1,
+        std::f32::consts::LN_2,
     ];
     // SAFETY: as above. The whole part is within −126..=127, and NaN becomes −87.
     unsafe {
