@@ -4,10 +4,14 @@
 //! attributes are described in `onnx::rewrite`, what it computes in `transformer`.
 
 use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ort::operator::{
     ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
 };
+use ort::session::Session;
+use ort::session::builder::SessionBuilder;
 use ort::value::{TensorElementType, ValueRef};
 
 use crate::onnx::rewrite::{DOMAIN, OPERATOR};
@@ -18,9 +22,22 @@ use crate::transformer::{
 /// Most tokens of a pass, unless one text has more: what a pass writes stays in a core's cache.
 const PASS_TOKENS: usize = 256;
 
-/// Our operators, for a session whose batches `threads` threads work on.
-pub(crate) fn domain(threads: usize) -> ort::Result<OperatorDomain> {
-    OperatorDomain::new(DOMAIN)?.add(BertEncoder { threads })
+/// Opens a session whose graph has our operators; `threads` threads work on each of its batches.
+///
+/// ONNX Runtime keeps a list of all domains, and fails where two sessions add the same one at the same time: the first
+/// session of a process is opened alone.
+pub(crate) fn open(builder: SessionBuilder, graph: &Path, threads: usize) -> ort::Result<Session> {
+    static KNOWN: Mutex<bool> = Mutex::new(false);
+    let domain = OperatorDomain::new(DOMAIN)?.add(BertEncoder { threads })?;
+    let mut builder = builder.with_operators(domain)?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if *known {
+        drop(known);
+        return builder.commit_from_file(graph);
+    }
+    let session = builder.commit_from_file(graph)?;
+    *known = true;
+    Ok(session)
 }
 
 /// The instruction set that the operator uses here; `None` where it is slower than the plain graph.

@@ -58,13 +58,10 @@ impl EncoderSession {
         let environment = runtime::environment()?;
         let builder = Session::builder(&environment).map_err(failed)?;
         let mut builder = configure(builder, settings).map_err(failed)?;
-        if variant == Variant::Int8 {
-            let domain = operator::domain(settings.threads).map_err(failed)?;
-            builder = builder
-                .with_operators(domain)
-                .map_err(|error| failed(error.into()))?;
-        }
-        let session = builder.commit_from_file(&path).map_err(failed)?;
+        let session = match variant {
+            Variant::Plain => builder.commit_from_file(&path).map_err(failed)?,
+            Variant::Int8 => operator::open(builder, &path, settings.threads).map_err(failed)?,
+        };
         let model = bundle.settings();
         let interface = Interface {
             bundle,
