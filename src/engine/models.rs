@@ -74,12 +74,12 @@ impl ModelPlace {
             .ok_or_else(|| missing(&format!("{HOME}/models/{DEFAULT_MODEL}"), "--model"))
     }
 
-    /// Folders that may be bundles, in the order in which they are tried: the one that is named, those under `others`,
-    /// the installed ones.
+    /// Folders that may be bundles, in the order in which they are tried: the first, those under `others`, and, where no
+    /// model is named, the installed ones.
     fn candidates(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = self.first().ok().into_iter().collect();
-        let installed = Self::models_folder();
-        for place in self.others.iter().chain([&installed]) {
+        let installed = self.model.is_none().then(Self::models_folder);
+        for place in self.others.iter().chain(&installed) {
             folders.extend(bundles_in(place));
         }
         let mut seen = std::collections::BTreeSet::new();
