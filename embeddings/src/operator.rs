@@ -16,7 +16,7 @@ use ort::value::{TensorElementType, ValueRef};
 
 use crate::onnx::rewrite::{DOMAIN, OPERATOR};
 use crate::transformer::{
-    Activation, Forward, Kernels, Level, Model, Parallel, Scratch, Sizes, Token, alone,
+    Activation, Forward, Kernels, Level, Model, Parallel, Scratch, Sizes, Team, Token, alone,
 };
 
 /// Most tokens of a pass, unless one text has more: what a pass writes stays in a core's cache.
@@ -154,43 +154,40 @@ impl Kernel for BertKernel {
 }
 
 impl BertKernel {
-    /// Passes of at most [`PASS_TOKENS`], their states put where the tokens came from.
+    /// All passes, on this thread or shared with others.
     fn run(&mut self, model: &Model<'_>, context: &ComputeContext, states: &mut [f32]) -> ort::Result<()> {
-        let failure = std::sync::OnceLock::new();
-        let shared = |units: usize, work: &(dyn Fn(usize) + Sync + Send)| {
-            if let Err(error) = context.par_for(units, self.threads, work) {
-                let _first = failure.set(error);
-            }
-        };
-        let parallel: Parallel<'_> = if self.threads > 1 { &shared } else { &alone };
         states.fill(0.0);
+        let threads = self.threads;
+        let mut passes = |parallel: Parallel<'_>| self.passes(model, parallel, states);
+        if threads == 1 {
+            passes(&alone);
+            return Ok(());
+        }
+        let (team, passes) = (Team::new(threads), Mutex::new(Some(passes)));
+        context.par_for(threads, threads, |_| team.join(&passes))
+    }
+
+    /// Passes of at most [`PASS_TOKENS`], their states put where the tokens came from.
+    fn passes(&mut self, model: &Model<'_>, parallel: Parallel<'_>, states: &mut [f32]) {
         let width = self.sizes.width;
         let mut rest = self.texts.spans.as_slice();
         while let Some(first) = rest.first() {
             let fits = rest
                 .iter()
-                .take_while(|span| span.end - first.start <= PASS_TOKENS)
-                .count();
-            let (spans, later) = rest.split_at(fits.max(1));
+                .take_while(|span| span.end - first.start <= PASS_TOKENS);
+            let (spans, later) = rest.split_at(fits.count().max(1));
             rest = later;
             let all = first.start..spans.last().map_or(first.end, |span| span.end);
             let local: Vec<Range<usize>> = spans
                 .iter()
                 .map(|span| span.start - all.start..span.end - all.start)
                 .collect();
-            let tokens = &self.texts.tokens[all.clone()];
-            let found = Forward::run(
-                model,
-                &self.kernels,
-                parallel,
-                (tokens, &local),
-                &mut self.scratch,
-            );
+            let tokens = (&self.texts.tokens[all.clone()], local.as_slice());
+            let found = Forward::run(model, &self.kernels, parallel, tokens, &mut self.scratch);
             for (cell, state) in self.texts.cells[all].iter().zip(found.chunks_exact(width)) {
                 states[cell * width..][..width].copy_from_slice(state);
             }
         }
-        failure.into_inner().map_or(Ok(()), Err)
     }
 }
 

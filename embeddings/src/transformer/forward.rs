@@ -21,6 +21,9 @@ pub(crate) struct Token {
 /// Runs `work` for every number under the first argument, in any order, perhaps on several threads at once.
 pub(crate) type Parallel<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync + Send));
 
+/// Rows of a unit of work between the products.
+const ROWS: usize = 4;
+
 /// Runs everything on the calling thread.
 pub(crate) fn alone(units: usize, work: &(dyn Fn(usize) + Sync + Send)) {
     (0..units).for_each(work);
@@ -70,14 +73,15 @@ fn grow<T: Clone + Default>(values: &mut Vec<T>, len: usize) {
 }
 
 /// Equal parts of a block of memory, each for whoever asks for it by number.
-struct Shares<'a>(Vec<Mutex<&'a mut [f32]>>);
+struct Shares<'a, V>(Vec<Mutex<&'a mut [V]>>);
 
-impl<'a> Shares<'a> {
-    fn new(values: &'a mut [f32], each: usize) -> Self {
-        Self(values.chunks_exact_mut(each).map(Mutex::new).collect())
+impl<'a, V> Shares<'a, V> {
+    /// The last part may be shorter.
+    fn new(values: &'a mut [V], each: usize) -> Self {
+        Self(values.chunks_mut(each).map(Mutex::new).collect())
     }
 
-    fn with<T>(&self, index: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    fn with<T>(&self, index: usize, work: impl FnOnce(&mut [V]) -> T) -> T {
         work(&mut self.0[index].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -214,9 +218,25 @@ impl<'a> Forward<'a> {
         matrix: &Matrix<'_>,
         (codes, scales, zeros): (&'s mut [u8], &'s mut [f32], &'s mut [i32]),
     ) -> Codes<'s> {
-        let codes = &mut codes[..self.tokens * matrix.smooth.len()];
-        self.kernels.quantize(source, matrix.smooth, codes, scales, zeros);
-        Codes { codes, scales, zeros }
+        let (tokens, inputs) = (self.tokens, matrix.smooth.len());
+        let code_parts = Shares::new(&mut codes[..tokens * inputs], ROWS * inputs);
+        let scale_parts = Shares::new(&mut scales[..tokens], ROWS);
+        let zero_parts = Shares::new(&mut zeros[..tokens], ROWS);
+        (self.parallel)(tokens.div_ceil(ROWS), &|unit| {
+            let source = source.from_row(unit * ROWS);
+            code_parts.with(unit, |codes| {
+                scale_parts.with(unit, |scales| {
+                    zero_parts.with(unit, |zeros| {
+                        self.kernels.quantize(source, matrix.smooth, codes, scales, zeros);
+                    });
+                });
+            });
+        });
+        Codes {
+            codes: &codes[..tokens * inputs],
+            scales,
+            zeros,
+        }
     }
 
     /// All panels of codes · matrix + bias into `out`, each handed to `then` while it is still in the cache.
@@ -242,8 +262,14 @@ impl<'a> Forward<'a> {
             rows: self.tokens,
             columns: PANEL,
         };
-        let states = &mut scratch.states[..self.tokens * self.model.sizes.width];
-        self.kernels
-            .add_norm(states, change, norm.gamma, norm.beta, self.model.sizes.epsilon);
+        let (width, epsilon) = (self.model.sizes.width, self.model.sizes.epsilon);
+        let parts = Shares::new(&mut scratch.states[..self.tokens * width], ROWS * width);
+        (self.parallel)(self.tokens.div_ceil(ROWS), &|unit| {
+            let change = change.from_row(unit * ROWS);
+            parts.with(unit, |states| {
+                self.kernels
+                    .add_norm(states, change, norm.gamma, norm.beta, epsilon);
+            });
+        });
     }
 }

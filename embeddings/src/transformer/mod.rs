@@ -18,8 +18,8 @@ mod tests;
 mod weights;
 
 pub(crate) use forward::{Forward, Parallel, Scratch, Token, alone};
-pub(crate) use kernel::Kernels;
 pub use kernel::Level;
+pub(crate) use kernel::{Kernels, Team};
 pub(crate) use model::{Model, Sizes};
 pub(crate) use quantize::{PackedModel, pack};
 pub(crate) use weights::{Activation, BertWeights, LayerWeights, Linear, Norm};

@@ -15,6 +15,7 @@
 mod level;
 mod passes;
 mod product;
+mod team;
 #[cfg(test)]
 mod tests;
 mod vector;
@@ -23,6 +24,7 @@ use std::ops::Range;
 
 pub use level::Level;
 pub(crate) use passes::MOST_HEAD_WIDTH;
+pub(crate) use team::Team;
 pub(crate) use vector::LANES;
 
 /// Columns of a panel.
@@ -39,7 +41,7 @@ pub(crate) enum Activation {
     Relu,
 }
 
-/// A matrix in blocks of columns: block b holds `[rows][columns]`, row-major.
+/// A matrix in blocks of columns: block b begins `rows · columns` values after the one before and is row-major.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Blocks<'a> {
     /// All blocks, one after the other.
@@ -50,10 +52,18 @@ pub(crate) struct Blocks<'a> {
     pub columns: usize,
 }
 
-impl Blocks<'_> {
+impl<'a> Blocks<'a> {
+    /// The rows from `first` on.
+    pub fn from_row(self, first: usize) -> Self {
+        Self {
+            values: &self.values[first * self.columns..],
+            ..self
+        }
+    }
+
     /// One row of one block.
     #[inline(always)]
-    fn row(&self, block: usize, row: usize) -> &[f32] {
+    fn row(&self, block: usize, row: usize) -> &'a [f32] {
         &self.values[(block * self.rows + row) * self.columns..][..self.columns]
     }
 }
