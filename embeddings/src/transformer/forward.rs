@@ -223,7 +223,7 @@ impl<'a> Forward<'a> {
         let scale_parts = Shares::new(&mut scales[..tokens], ROWS);
         let zero_parts = Shares::new(&mut zeros[..tokens], ROWS);
         (self.parallel)(tokens.div_ceil(ROWS), &|unit| {
-            let source = source.from_row(unit * ROWS);
+            let source = source.after(unit * ROWS);
             code_parts.with(unit, |codes| {
                 scale_parts.with(unit, |scales| {
                     zero_parts.with(unit, |zeros| {
@@ -265,7 +265,7 @@ impl<'a> Forward<'a> {
         let (width, epsilon) = (self.model.sizes.width, self.model.sizes.epsilon);
         let parts = Shares::new(&mut scratch.states[..self.tokens * width], ROWS * width);
         (self.parallel)(self.tokens.div_ceil(ROWS), &|unit| {
-            let change = change.from_row(unit * ROWS);
+            let change = change.after(unit * ROWS);
             parts.with(unit, |states| {
                 self.kernels
                     .add_norm(states, change, norm.gamma, norm.beta, epsilon);

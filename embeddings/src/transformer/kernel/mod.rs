@@ -54,7 +54,7 @@ pub(crate) struct Blocks<'a> {
 
 impl<'a> Blocks<'a> {
     /// The rows from `first` on.
-    pub fn from_row(self, first: usize) -> Self {
+    pub fn after(self, first: usize) -> Self {
         Self {
             values: &self.values[first * self.columns..],
             ..self
