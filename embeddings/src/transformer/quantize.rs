@@ -46,6 +46,12 @@ pub(crate) fn sizes(model: &BertWeights) -> Sizes {
 pub(crate) fn pack(model: &BertWeights, samples: &[Vec<Token>]) -> Result<PackedModel, String> {
     let sizes = sizes(model);
     sizes.check()?;
+    if !model
+        .values()
+        .all(|values| values.iter().all(|value| value.is_finite()))
+    {
+        return Err("a weight is NaN or infinite".to_owned());
+    }
     let largest = largest_inputs(model, &sizes, samples);
     let mut packed = PackedModel {
         weights: Vec::new(),
@@ -60,16 +66,7 @@ pub(crate) fn pack(model: &BertWeights, samples: &[Vec<Token>]) -> Result<Packed
     for (layer, largest) in model.layers.iter().zip(&largest) {
         packed.push_layer(&sizes, layer, largest);
     }
-    if packed
-        .floats
-        .iter()
-        .chain(&model.words)
-        .all(|value| value.is_finite())
-    {
-        Ok(packed)
-    } else {
-        Err("a weight is NaN or infinite".to_owned())
-    }
+    Ok(packed)
 }
 
 /// Per layer and matrix, the largest absolute value of each input.

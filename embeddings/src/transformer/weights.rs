@@ -27,6 +27,16 @@ pub(crate) struct BertWeights {
     pub layers: Vec<LayerWeights>,
 }
 
+impl BertWeights {
+    /// All values, part by part.
+    pub fn values(&self) -> impl Iterator<Item = &[f32]> {
+        let tables = [&self.words, &self.positions, &self.norm.gamma, &self.norm.beta];
+        let tables = tables.into_iter().chain(&self.types);
+        let layers = self.layers.iter().flat_map(LayerWeights::values);
+        tables.map(Vec::as_slice).chain(layers)
+    }
+}
+
 /// Layer normalization: a factor and a summand per value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Norm {
@@ -64,4 +74,21 @@ pub(crate) struct LayerWeights {
     pub down: Linear,
     /// After the feed-forward network's residual sum.
     pub output_norm: Norm,
+}
+
+impl LayerWeights {
+    fn values(&self) -> impl Iterator<Item = &[f32]> {
+        let linears = [
+            &self.query,
+            &self.key,
+            &self.value,
+            &self.output,
+            &self.up,
+            &self.down,
+        ];
+        let norms = [&self.attention_norm, &self.output_norm];
+        let linears = linears.into_iter().flat_map(|part| [&part.weight, &part.bias]);
+        let norms = norms.into_iter().flat_map(|part| [&part.gamma, &part.beta]);
+        linears.chain(norms).map(Vec::as_slice)
+    }
 }
