@@ -4,7 +4,7 @@ mod support;
 
 use std::cell::RefCell;
 
-use alike_embeddings::{Encoder, EncoderSettings, ModelBundle};
+use alike_embeddings::{Encoder, EncoderSettings, ModelBundle, Variant};
 use proptest::prelude::*;
 use support::installed::{encoder, linked_copy, model, replace, start};
 
@@ -22,6 +22,17 @@ fn query(text: &str) -> Vec<f32> {
     encoder().encode_query(text).expect("a query is encoded")
 }
 
+/// The installed model by one of its graphs.
+fn running(variant: Variant) -> Encoder {
+    start();
+    let bundle = ModelBundle::open(&model()).expect("the installed bundle opens");
+    let settings = EncoderSettings {
+        variant: Some(variant),
+        ..EncoderSettings::for_queries(1)
+    };
+    Encoder::open(&bundle, settings).expect("the variant opens: run scripts/setup, and alike model optimize")
+}
+
 #[test]
 fn similarities_are_those_the_model_is_published_with() {
     // The example in the documentation of sentence-transformers for this model.
@@ -30,15 +41,18 @@ fn similarities_are_those_the_model_is_published_with() {
         "It's so sunny outside!",
         "He drove to the stadium.",
     ];
-    let vectors = encoder().encode_documents(&texts).unwrap();
-    for (a, b, published) in [(0, 1, 0.6660), (0, 2, 0.1046), (1, 2, 0.1411)] {
-        let found = cosine(vectors.row(a), vectors.row(b));
-        assert!(
-            (found - published).abs() < 5e-4,
-            "{} / {}: {found}",
-            texts[a],
-            texts[b]
-        );
+    for (variant, bound) in [(Variant::Plain, 5e-4), (Variant::Int8, 1e-2)] {
+        let vectors = running(variant).encode_documents(&texts).unwrap();
+        for (a, b, published) in [(0, 1, 0.6660), (0, 2, 0.1046), (1, 2, 0.1411)] {
+            let found = cosine(vectors.row(a), vectors.row(b));
+            let difference = (found - published).abs();
+            assert!(
+                difference < bound,
+                "{variant}: {} / {}: {found}",
+                texts[a],
+                texts[b]
+            );
+        }
     }
 }
 
@@ -186,8 +200,10 @@ fn prefixes_are_put_before_queries_and_documents() {
     let prefixed = Encoder::open(&bundle, EncoderSettings::for_queries(1)).unwrap();
     let as_query = prefixed.encode_query("red shoes").unwrap();
     let as_document = prefixed.encode_documents(&["red shoes"]).unwrap();
-    assert!(cosine(&as_query, &query("search for: red shoes")) > 0.99999);
-    assert!(cosine(as_document.row(0), &query("passage: red shoes")) > 0.99999);
+    let plain = running(Variant::Plain);
+    let written_out = |text| plain.encode_query(text).unwrap();
+    assert!(cosine(&as_query, &written_out("search for: red shoes")) > 0.99999);
+    assert!(cosine(as_document.row(0), &written_out("passage: red shoes")) > 0.99999);
     assert!(cosine(&as_query, as_document.row(0)) < 0.999);
 }
 

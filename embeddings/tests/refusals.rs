@@ -290,7 +290,11 @@ fn the_installed_model_gives_its_golden_answers_and_another_graph_does_not() {
     start();
     let bundle = ModelBundle::open(&model()).unwrap();
     assert!(bundle.settings().golden.len() >= 4, "run scripts/setup again");
-    let encoder = Encoder::open(&bundle, settings()).unwrap();
+    let plain = EncoderSettings {
+        variant: Some(Variant::Plain),
+        ..settings()
+    };
+    let encoder = Encoder::open(&bundle, plain).unwrap();
     let cosines = bundle
         .check_golden(Variant::Plain, |golden| encoder.encode_query(&golden.text))
         .unwrap();
