@@ -20,7 +20,7 @@ use crate::transformer::{
 };
 
 /// Most tokens of a pass, unless one text has more: what a pass writes stays in a core's cache.
-const PASS_TOKENS: usize = 256;
+const PASS_TOKENS: usize = 128;
 
 /// Opens a session whose graph has our operators; `threads` threads work on each of its batches.
 ///

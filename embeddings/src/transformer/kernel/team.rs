@@ -13,9 +13,6 @@ const PATIENCE: u32 = 2_000;
 /// A step's work, told the number of a unit.
 type Work<'a> = &'a (dyn Fn(usize) + Sync + Send);
 
-/// Shares of a step for each thread: one is too few where a thread is late, many are too many trips to `state`.
-const SHARES: usize = 2;
-
 /// Alone in its cache lines: what one thread writes there does not slow those that read something else.
 #[derive(Default)]
 #[repr(align(128))]
@@ -82,7 +79,8 @@ impl Team {
         if begun >= units {
             return false;
         }
-        let share = (units / (SHARES * self.threads) as u64).clamp(1, units - begun);
+        // One share for each thread: a step is short, and every further trip to `state` costs more than waiting.
+        let share = (units / self.threads as u64).clamp(1, units - begun);
         let work = self.work.load(Ordering::Relaxed);
         let after = state + share;
         let taken = (self.state.0).compare_exchange_weak(state, after, Ordering::AcqRel, Ordering::Relaxed);
