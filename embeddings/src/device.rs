@@ -4,6 +4,8 @@ use std::sync::Once;
 
 use rayon::prelude::*;
 
+use crate::batch::BatchLimit;
+use crate::lanes::{Lanes, Limits};
 use crate::operator::kernel_level;
 use crate::session::{EncoderSession, SessionSettings};
 use crate::{Device, EmbeddingError, EncoderSettings, LaneSettings, ModelBundle, Result, Variant};
@@ -60,6 +62,24 @@ impl Sessions {
             sessions.fallback = Some(reason);
         }
         Ok(sessions)
+    }
+
+    /// One of them, to check answers on.
+    pub fn first(&mut self) -> Option<&mut EncoderSession> {
+        self.queries.first_mut().or(self.documents.first_mut())
+    }
+
+    /// The two lanes that share them.
+    pub fn into_lanes(self, settings: &EncoderSettings) -> Lanes<EncoderSession> {
+        let limits = Limits {
+            batch: BatchLimit {
+                tokens: settings.batch_tokens,
+                padded: self.variant == Variant::Plain,
+            },
+            linger: settings.linger,
+            queue_tokens: settings.queue_tokens,
+        };
+        Lanes::new(self.queries, self.documents, limits)
     }
 }
 

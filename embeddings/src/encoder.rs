@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::batch::BatchLimit;
 use crate::bulk::run_all;
 use crate::device::Sessions;
-use crate::lanes::{Admission, Lanes, Limits, Worker};
+use crate::lanes::{Admission, Lanes, Worker};
 use crate::operator::kernel_level;
 use crate::session::EncoderSession;
 use crate::tokenizer::{TextTokenizer, Token, Tokens};
@@ -54,29 +53,21 @@ impl Encoder {
         let short = Arc::new(tokenizer.encode(&model.query_prefix, "probe")?);
         let check = |session: &mut EncoderSession| session.run(&[Arc::clone(&short)]).map(drop);
         let mut sessions = Sessions::open(bundle, &settings, tokenizer.pad_id(), check)?;
-        let one = sessions.queries.first_mut().or(sessions.documents.first_mut());
-        if let Some(session) = one {
+        let variant = sessions.variant;
+        if let Some(session) = sessions.first() {
             session.run(&[Arc::new(stretched(&short, model.max_tokens))])?;
-            bundle.check_golden(sessions.variant, |golden| {
+            bundle.check_golden(variant, |golden| {
                 session.run(&[Arc::new(tokenizer.encode("", &golden.text)?)])
             })?;
         }
-        let limits = Limits {
-            batch: BatchLimit {
-                tokens: settings.batch_tokens,
-                padded: sessions.variant == Variant::Plain,
-            },
-            linger: settings.linger,
-            queue_tokens: settings.queue_tokens,
-        };
         Ok(Self {
             tokenizer,
-            lanes: Lanes::new(sessions.queries, sessions.documents, limits),
             model,
             identity: bundle.identity().clone(),
-            variant: sessions.variant,
+            variant,
             device: sessions.device,
-            device_fallback: sessions.fallback,
+            device_fallback: sessions.fallback.take(),
+            lanes: sessions.into_lanes(&settings),
         })
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::batch::BatchLimit;
 use crate::bulk::run_all;
 use crate::device::Sessions;
 use crate::encoder::shared;
-use crate::lanes::{Lanes, Limits, Worker};
+use crate::lanes::{Lanes, Worker};
 use crate::pairs::{LostEnd, PairTokenizer};
 use crate::session::EncoderSession;
 use crate::tokenizer::Tokens;
@@ -55,25 +54,18 @@ impl Reranker {
         let probe = pair("probe", "probe")?;
         let check = |session: &mut EncoderSession| session.run(&probe).map(drop);
         let mut sessions = Sessions::open(bundle, &settings, tokenizer.pad_id(), check)?;
-        if let Some(session) = sessions.queries.first_mut().or(sessions.documents.first_mut()) {
-            bundle.check_golden(sessions.variant, |golden| {
+        let variant = sessions.variant;
+        if let Some(session) = sessions.first() {
+            bundle.check_golden(variant, |golden| {
                 session.run(&pair(golden.query.as_deref().unwrap_or_default(), &golden.text)?)
             })?;
         }
-        let limits = Limits {
-            batch: BatchLimit {
-                tokens: settings.batch_tokens,
-                padded: sessions.variant == Variant::Plain,
-            },
-            linger: settings.linger,
-            queue_tokens: settings.queue_tokens,
-        };
         Ok(Self {
             tokenizer,
-            lanes: Lanes::new(sessions.queries, sessions.documents, limits),
+            lanes: sessions.into_lanes(&settings),
             model: bundle.settings().clone(),
             identity: bundle.identity().clone(),
-            variant: sessions.variant,
+            variant,
         })
     }
 

@@ -1,7 +1,7 @@
 //! `/v1/embeddings` and `/v1/models`: every shape that OpenAI's protocol has, and every bad input in its error shape.
 
 use crate::encoder::home;
-use crate::support::{Answer, Server, shared_shop, temp_dir};
+use crate::support::{Answer, Server, refused_in_a_crowd, shared_shop, temp_dir};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -414,22 +414,7 @@ fn callers_beyond_the_limit_are_told_to_come_back() {
         "something to keep my coffee warm on the train ".repeat(10);
         20
     ]);
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let ask = || (0..4).map(|_| embed(&server, &texts)).collect::<Vec<_>>();
-        let callers: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
-        callers
-            .into_iter()
-            .flat_map(|caller| caller.join().unwrap())
-            .collect()
-    });
-    let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    assert!(
-        !good.is_empty() && !bad.is_empty(),
-        "{} good, {} refused",
-        good.len(),
-        bad.len()
-    );
-    for answer in bad {
+    for answer in &refused_in_a_crowd(|| embed(&server, &texts)) {
         let error = refused(answer, 429);
         assert_eq!(error["code"], "rate_limit_exceeded");
         assert_eq!(answer.retry_after.as_deref(), Some("1"));

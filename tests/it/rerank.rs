@@ -144,25 +144,11 @@ fn without_a_reranker_it_is_said_how_to_get_one() {
 fn a_reranker_that_cannot_be_opened_stops_the_start() {
     let data = temp_dir();
     let encoder = cross::write(&cross::settings().replace("task = \"rerank\"\n", ""));
-    let folder = encoder.path().to_str().unwrap();
-    let args = [
-        "serve",
-        "--data",
-        data.path().to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-        "--reranker",
-        folder,
-    ];
-    alike(args).failed_naming(&["task", "rerank"]);
-    let missing = [
-        "serve",
-        "--data",
-        data.path().to_str().unwrap(),
-        "--listen",
-        "127.0.0.1:0",
-        "--reranker",
-        "/no/such",
-    ];
-    alike(missing).failed_naming(&["/no/such"]);
+    let start = |reranker: &str| {
+        let data = data.path().to_str().unwrap();
+        let listen = ["--listen", "127.0.0.1:0", "--reranker", reranker];
+        alike([&["serve", "--data", data], listen.as_slice()].concat())
+    };
+    start(encoder.path().to_str().unwrap()).failed_naming(&["task", "rerank"]);
+    start("/no/such").failed_naming(&["/no/such"]);
 }

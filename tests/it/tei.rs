@@ -1,7 +1,7 @@
 //! The protocol of text-embeddings-inference: its documented requests as they are, and every bad input in its error shape.
 
 use crate::rerank::{ranks, reranking};
-use crate::support::{Answer, Server, cross, shared_shop, temp_dir};
+use crate::support::{Answer, Server, cross, refused_in_a_crowd, shared_shop, temp_dir};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 
@@ -338,22 +338,7 @@ fn tokens_are_shown_and_turned_back() {
 fn callers_beyond_the_limit_are_told_to_come_back() {
     let (server, _data, _model) = reranking(&[("ALIKE__SERVER__MAX_IN_FLIGHT", "1")]);
     let body = json!({"inputs": vec!["something to keep my coffee warm on the train ".repeat(10); 20]});
-    let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let ask = || (0..4).map(|_| embed(&server, &body)).collect::<Vec<_>>();
-        let callers: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
-        callers
-            .into_iter()
-            .flat_map(|caller| caller.join().unwrap())
-            .collect()
-    });
-    let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    assert!(
-        !good.is_empty() && !bad.is_empty(),
-        "{} good, {} refused",
-        good.len(),
-        bad.len()
-    );
-    for answer in bad {
+    for answer in &refused_in_a_crowd(|| embed(&server, &body)) {
         refused(answer, 429, "Overloaded");
         assert_eq!(answer.retry_after.as_deref(), Some("1"));
     }

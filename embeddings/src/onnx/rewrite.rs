@@ -216,7 +216,6 @@ fn attributes(found: &Recognized) -> Vec<AttributeProto> {
         count("inner", weights.inner),
         count("positions", rows(&weights.positions)),
         count("types", weights.types.as_deref().map_or(0, rows)),
-        count("position_offset", 0),
         float("epsilon", weights.epsilon),
         text("activation", activation),
     ]

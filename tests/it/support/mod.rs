@@ -21,7 +21,7 @@ pub(crate) use command::{
     ordinary_user, points_jsonl, send,
 };
 pub(crate) use model::{other_model, venv_python};
-pub(crate) use server::{Answer, Server};
+pub(crate) use server::{Answer, Server, refused_in_a_crowd};
 pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
 
 use std::time::{Duration, Instant};

@@ -308,3 +308,23 @@ impl Drop for Server {
         }
     }
 }
+
+/// The refusals among the answers to six callers of four calls each, of which some must be good.
+pub(crate) fn refused_in_a_crowd(ask: impl Fn() -> Answer + Sync) -> Vec<Answer> {
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let four = || (0..4).map(|_| ask()).collect::<Vec<_>>();
+        let callers: Vec<_> = (0..6).map(|_| scope.spawn(four)).collect();
+        callers
+            .into_iter()
+            .flat_map(|caller| caller.join().expect("a caller gets its answers"))
+            .collect()
+    });
+    let (good, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+    assert!(
+        !good.is_empty() && !refused.is_empty(),
+        "{} good, {} refused",
+        good.len(),
+        refused.len()
+    );
+    refused
+}
