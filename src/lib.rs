@@ -7,12 +7,15 @@
 
 pub mod build;
 pub mod catalog;
+pub mod changes;
 pub mod cli;
 pub mod config;
 pub mod encode;
 pub mod engine;
 pub mod evaluation;
 pub mod http;
+pub mod jobs;
+pub mod log;
 pub mod model;
 pub mod schema;
 pub mod signals;

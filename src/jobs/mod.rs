@@ -1,0 +1,59 @@
+//! Work that takes longer than a call: started by one call, looked at by others.
+
+use serde::Serialize;
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Build a snapshot of the collection as it is, and publish it.
+    Build,
+    /// Check every byte and the answers of a snapshot.
+    Verify,
+    /// Rebuild a collection under another schema.
+    Alter,
+    /// Collect snapshots and log segments that nothing needs.
+    Collect,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It is at work.
+    Running,
+    /// It is done.
+    Succeeded,
+    /// It could not be done; nothing that is served has changed.
+    Failed,
+    /// It was told to stop; nothing that is served has changed.
+    Canceled,
+}
+
+/// One job, as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobStatus {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// The collection.
+    pub collection: String,
+    /// How it stands.
+    pub state: JobState,
+    /// What it is busy with: `gather`, `encode`, `index`, `write`, `verify`, `publish`.
+    pub phase: String,
+    /// Share of the phase that is done, 0 to 1.
+    pub progress: f64,
+    /// When it started, RFC 3339.
+    pub started: String,
+    /// When it ended, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it made: for a build `{"snapshot", "items", "recall_at_10", …}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+}
