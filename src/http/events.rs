@@ -144,7 +144,7 @@ impl Batch {
             }
         }
         match self.first_refusal {
-            Some(problem) if self.answer.accepted == 0 => Err(problem.of_many(self.answer.rejected)),
+            Some(problem) if self.answer.accepted == 0 => Err(problem.of_many(self.answer.rejected, "events")),
             _ => Ok(self.answer),
         }
     }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// An error answer.
@@ -27,9 +28,16 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "filter.price.gte")]
     field: Option<String>,
+    /// What this kind of error says beyond that, such as what a call had done before it failed.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
     /// Finer than the status, for surfaces whose errors say it.
     #[serde(skip)]
     cause: Cause,
+    /// After how many seconds trying again may help, where it may.
+    #[serde(skip)]
+    retry_after_s: u64,
 }
 
 /// What the error shapes of [`super::openai`] and [`super::tei`] tell apart beyond the status.
@@ -75,12 +83,31 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            more: Map::new(),
             cause: Cause::default(),
+            retry_after_s: 1,
         }
     }
 
     pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(shortened(field.into(), LONGEST_FIELD));
+        self
+    }
+
+    /// Says more, as an extension member of that name.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says all of that, too.
+    pub(super) fn with_all(mut self, more: Map<String, Value>) -> Self {
+        self.more.extend(more);
+        self
+    }
+
+    fn with_retry_after(mut self, wait: std::time::Duration) -> Self {
+        self.retry_after_s = wait.as_secs_f64().ceil().max(1.0) as u64;
         self
     }
 
@@ -98,9 +125,9 @@ impl Problem {
     }
 
     /// The problem of a call of which nothing was taken: that of its first part, saying how many there were.
-    pub(super) fn of_many(mut self, refused: usize) -> Self {
+    pub(super) fn of_many(mut self, refused: usize, what: &str) -> Self {
         if refused > 1 {
-            self.detail = format!("all {refused} events were refused; the first: {}", self.detail);
+            self.detail = format!("all {refused} {what} were refused; the first: {}", self.detail);
         }
         self
     }
@@ -214,6 +241,7 @@ impl IntoResponse for Problem {
             status,
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
         );
+        let wait = HeaderValue::from(self.retry_after_s);
         let mut response = (status, Json(&self)).into_response();
         // Surfaces with another error shape make theirs of it.
         response.extensions_mut().insert(self);
@@ -223,7 +251,7 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, wait);
         }
         response
     }
