@@ -33,6 +33,15 @@
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
 //!
+//! [snapshots]
+//! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
+//! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
+//! rebuild_after_s = 0                # … or the snapshot is as old and something has changed
+//! build_threads = 1                  # threads of a build beside serving; default: half of the cores
+//! keep = 3                           # earlier snapshots that are kept to go back to
+//! gate_recall = 0.01                 # the most recall@10 that a new snapshot may lose
+//! gate_golden = 0.02                 # the most of the golden queries' score that it may lose
+//!
 //! [collections.products]             # `alike schema FILE` prints a starting point
 //! id = "id"
 //! embed = ["title", "brand", "color"]
@@ -41,8 +50,10 @@
 //! ```
 
 mod model;
+mod snapshots;
 
 pub use model::ModelSettings;
+pub use snapshots::SnapshotSettings;
 
 use crate::engine::ModelPlace;
 use crate::schema::Schema;
@@ -69,6 +80,8 @@ pub struct Config {
     pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
+    /// New snapshots.
+    pub snapshots: SnapshotSettings,
     /// Schemas by name of the collection.
     pub collections: BTreeMap<String, Schema>,
 }
@@ -249,6 +262,7 @@ impl Config {
             })?;
         config.server.check().map_err(content)?;
         config.model.check().map_err(content)?;
+        config.snapshots.check().map_err(content)?;
         Ok(config)
     }
 

@@ -17,6 +17,7 @@ pub mod http;
 pub mod jobs;
 pub mod log;
 pub mod model;
+pub mod rebuild;
 pub mod schema;
 pub mod signals;
 pub mod snapshot;
