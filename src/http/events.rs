@@ -156,7 +156,7 @@ impl Batch {
         self.answer.durable &= recorded.durable;
         let unknown = events
             .iter()
-            .filter(|event| view.snapshot().row_of(&event.item).is_none());
+            .filter(|event| view.live().find(&event.item).is_none());
         self.answer.unknown_items += unknown.count();
         for kind in EventType::ALL {
             let count = events.iter().filter(|event| event.kind == kind).count();

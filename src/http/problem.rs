@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// An error answer.
@@ -94,6 +95,12 @@ impl Problem {
         self
     }
 
+    /// Adds to what is wrong.
+    pub(super) fn explained(mut self, why: &str) -> Self {
+        self.detail = format!("{}; {why}", self.detail);
+        self
+    }
+
     /// Says more, as an extension member of that name.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.more.insert(name.to_owned(), value.into());
@@ -106,7 +113,7 @@ impl Problem {
         self
     }
 
-    fn with_retry_after(mut self, wait: std::time::Duration) -> Self {
+    fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after_s = wait.as_secs_f64().ceil().max(1.0) as u64;
         self
     }
@@ -207,8 +214,22 @@ impl Problem {
         )
     }
 
+    /// 504: a call in parts stopped coming.
+    pub(super) fn silent(limit: Duration) -> Self {
+        let detail = format!(
+            "no line came within {} ms (server.request_timeout_ms); send the rest again (blank lines keep a quiet call open)",
+            limit.as_millis()
+        );
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            "The request took too long",
+            detail,
+        )
+    }
+
     /// 504: the request took too long.
-    pub(super) fn timeout(limit: std::time::Duration) -> Self {
+    pub(super) fn timeout(limit: Duration) -> Self {
         let detail = format!(
             "no answer within {} ms (server.request_timeout_ms)",
             limit.as_millis()
@@ -217,6 +238,36 @@ impl Problem {
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",
             "The request took too long",
+            detail,
+        )
+    }
+
+    /// 409: it contradicts what is there.
+    pub(super) fn conflict(slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, slug, title, detail)
+    }
+
+    /// 410: a cursor that nothing is held for any more.
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, "gone", "This was here and is not any more", detail)
+    }
+
+    /// 422: an idempotency key of another call.
+    fn key_reused(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "The idempotency key belongs to another call",
+            detail,
+        )
+    }
+
+    /// 507: the disk is nearly full.
+    fn disk_low(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "disk-low",
+            "The disk is nearly full",
             detail,
         )
     }
@@ -273,8 +324,38 @@ impl From<EngineError> for Problem {
             EngineError::Encoder(EmbeddingError::TokenId { .. } | EmbeddingError::Tokenize { .. }) => {
                 Self::invalid(error.to_string()).with_cause(Cause::Tokens)
             }
-            error => Self::internal(&error),
+            error => of_writing(error),
         }
+    }
+}
+
+/// The problem of an error that changes, and reads that wait for them, have.
+fn of_writing(error: EngineError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        EngineError::Full { retry_after, .. } => {
+            Problem::busy(detail).with_retry_after(Duration::from_secs(retry_after))
+        }
+        EngineError::Conflict { .. } => Problem::conflict("conflict", "The item keeps changing", detail),
+        EngineError::DiskLow { .. } => Problem::disk_low(detail),
+        EngineError::WritesOff { .. } => Problem::unavailable(detail),
+        EngineError::PositionNotReached { at, .. } => {
+            let problem = Problem::unavailable(detail).with_field("min_position");
+            problem.with("position", at.0)
+        }
+        EngineError::Exists { .. } => {
+            Problem::conflict("exists", "There is one already", detail).with_field("collection")
+        }
+        EngineError::KeyReused { .. } => Problem::key_reused(detail).with_field("Idempotency-Key"),
+        EngineError::KeyInProgress { .. } => {
+            Problem::conflict("call-in-progress", "The call is still at work", detail)
+                .with_field("Idempotency-Key")
+        }
+        EngineError::Log(cause) => {
+            tracing::error!(%cause, "the log failed");
+            Problem::unavailable(detail)
+        }
+        error => Problem::internal(&error),
     }
 }
 

@@ -10,6 +10,11 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(Option::<Unique>::deserialize(deserializer)?.map(|unique| unique.0))
 }
 
+/// Reads a value that has to be there; for `deserialize_with`.
+pub(super) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Ok(Unique::deserialize(deserializer)?.0)
+}
+
 /// One JSON value.
 pub(super) struct Unique(pub(super) Value);
 
