@@ -44,13 +44,6 @@ pub(super) struct CollectionInfo {
     snapshot: String,
     /// The log position that the snapshot contains.
     snapshot_position: u64,
-    /// Bytes of the log on disk.
-    log_bytes: u64,
-    /// Whether this process takes changes of it.
-    writable: bool,
-    /// Why it does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_writable_because: Option<String>,
     /// The model of its vectors; null where the catalog brought its own.
     model: Option<String>,
     /// Numbers per vector.
@@ -72,10 +65,9 @@ pub(super) struct CollectionInfo {
 }
 
 impl CollectionInfo {
-    fn new(app: &App, view: &View) -> Self {
+    fn new(view: &View) -> Self {
         let (snapshot, live) = (view.snapshot(), view.live());
         let manifest = snapshot.manifest();
-        let writing = app.engine().writing_state(view.collection());
         Self {
             name: view.collection().to_owned(),
             items: live.len(),
@@ -86,9 +78,6 @@ impl CollectionInfo {
             position: view.position().0,
             snapshot: snapshot.id().to_owned(),
             snapshot_position: manifest.log_position,
-            log_bytes: writing.log_bytes,
-            writable: writing.off.is_none(),
-            not_writable_because: writing.off,
             model: view.model().map(ToString::to_string),
             dimension: snapshot.index().dimension(),
             metric: manifest.metric.clone(),
@@ -109,7 +98,7 @@ pub(super) async fn list(State(app): State<App>) -> axum::Json<Collections> {
         .engine()
         .views()
         .iter()
-        .map(|view| CollectionInfo::new(&app, view))
+        .map(|view| CollectionInfo::new(view))
         .collect();
     axum::Json(Collections { collections })
 }
@@ -130,14 +119,11 @@ pub(super) async fn describe(
     Params(least): Params<AtLeast>,
 ) -> Result<axum::Json<CollectionInfo>, Problem> {
     let Some(least) = least.or(None) else {
-        return Ok(axum::Json(CollectionInfo::new(
-            &app,
-            &*app.engine().view(&collection)?,
-        )));
+        return Ok(axum::Json(CollectionInfo::new(&*app.engine().view(&collection)?)));
     };
     app.run(move |app| {
         let view = app.view_at(&collection, Some(least))?;
-        Ok(axum::Json(CollectionInfo::new(app, &view)))
+        Ok(axum::Json(CollectionInfo::new(&view)))
     })
     .await
 }
@@ -207,7 +193,7 @@ pub(super) async fn create(
     };
     app.run(move |app| {
         let view = app.engine().create_collection(&collection, &new)?;
-        Ok((StatusCode::CREATED, axum::Json(CollectionInfo::new(app, &view))))
+        Ok((StatusCode::CREATED, axum::Json(CollectionInfo::new(&view))))
     })
     .await
 }

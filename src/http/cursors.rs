@@ -4,21 +4,25 @@
 //! longer than `server.scroll_ttl_ms` is let go, and so is that of the one that rests longest when there are too many.
 
 use super::problem::Problem;
-use crate::engine::{ScrollPlace, View};
+use crate::engine::View;
+use crate::live::Place;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde_json::Value;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Most views that are held.
 const MAX_HELD: u64 = 100;
 
 type Id = [u8; 16];
+
+/// Bytes of a cursor's checksum.
+const SUM: usize = 4;
 
 /// The views that scrolls hold.
 pub(super) struct Cursors {
@@ -35,8 +39,6 @@ pub(super) struct Held {
     pub(super) filter: Option<Value>,
     pub(super) fields: Option<Vec<String>>,
     pub(super) limit: usize,
-    /// Where each cursor that was handed out goes on.
-    places: Mutex<Vec<ScrollPlace>>,
 }
 
 /// One scroll.
@@ -76,7 +78,6 @@ impl Cursors {
             filter,
             fields,
             limit,
-            places: Mutex::default(),
         };
         Scrolling {
             id,
@@ -84,37 +85,24 @@ impl Cursors {
         }
     }
 
-    /// A cursor that goes on at `place`.
-    pub(super) fn cursor(&self, scrolling: &Scrolling, place: ScrollPlace) -> String {
-        let mut places = scrolling
-            .held
-            .places
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let number = places.len() as u32;
-        places.push(place);
-        drop(places);
+    /// A cursor that goes on after `place`.
+    pub(super) fn cursor(&self, scrolling: &Scrolling, place: Place) -> String {
         self.held.insert(scrolling.id, Arc::clone(&scrolling.held));
-        encode(scrolling.id, number)
+        encode(scrolling.id, place)
     }
 
     /// The scroll of a cursor, and where it goes on.
     ///
     /// # Errors
     /// It is none, or its view is not held any more.
-    pub(super) fn find(&self, cursor: &str) -> Result<(Scrolling, ScrollPlace), Problem> {
-        let Some((id, number)) = decode(cursor) else {
+    pub(super) fn find(&self, cursor: &str) -> Result<(Scrolling, Place), Problem> {
+        let Some((id, place)) = decode(cursor) else {
             let detail = "cursor: is none that a scroll has answered with; give it as it was, or leave it out to begin anew";
             return Err(Problem::invalid(detail).with_field("cursor"));
         };
-        let held = self.held.get(&id);
-        let place = held.as_ref().and_then(|held| {
-            let places = held.places.lock().unwrap_or_else(PoisonError::into_inner);
-            places.get(number as usize).cloned()
-        });
-        match (held, place) {
-            (Some(held), Some(place)) => Ok((Scrolling { id, held }, place)),
-            _ => Err(Problem::gone(format!(
+        match self.held.get(&id) {
+            Some(held) => Ok((Scrolling { id, held }, place)),
+            None => Err(Problem::gone(format!(
                 "cursor: its view is not held any more: it rested for more than {} ms (server.scroll_ttl_ms), {MAX_HELD} newer \
                  scrolls needed the room, or the server was restarted; begin the scroll anew",
                 self.ttl.as_millis()
@@ -129,53 +117,66 @@ impl Cursors {
     }
 }
 
-/// Id, number, and a checksum that tells a typing error from a cursor.
-fn encode(id: Id, number: u32) -> String {
-    let mut bytes = [0; 24];
-    bytes[..16].copy_from_slice(&id);
-    bytes[16..20].copy_from_slice(&number.to_le_bytes());
-    let sum = checksum(&bytes[..20]);
-    bytes[20..].copy_from_slice(&sum);
+/// Id, place, and a checksum that tells a typing error from a cursor.
+fn encode(id: Id, place: Place) -> String {
+    let mut bytes = id.to_vec();
+    bytes.extend_from_slice(place.to_string().as_bytes());
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn decode(cursor: &str) -> Option<(Id, u32)> {
+fn decode(cursor: &str) -> Option<(Id, Place)> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (payload, sum) = bytes.split_at_checked(20)?;
+    let (payload, sum) = bytes.split_at_checked(bytes.len().checked_sub(SUM)?)?;
     if checksum(payload) != *sum {
         return None;
     }
-    let (id, number) = payload.split_at(16);
-    Some((id.try_into().ok()?, u32::from_le_bytes(number.try_into().ok()?)))
+    let (id, place) = payload.split_at_checked(size_of::<Id>())?;
+    let place = std::str::from_utf8(place).ok()?;
+    Some((id.try_into().ok()?, place.parse().ok()?))
 }
 
-fn checksum(payload: &[u8]) -> [u8; 4] {
-    let mut sum = [0; 4];
-    sum.copy_from_slice(&blake3::hash(payload).as_bytes()[..4]);
+fn checksum(payload: &[u8]) -> [u8; SUM] {
+    let mut sum = [0; SUM];
+    sum.copy_from_slice(&blake3::hash(payload).as_bytes()[..SUM]);
     sum
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Position;
+    use alike_indexes::RowId;
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
-        for (id, number) in [([0; 16], 0), ([7; 16], 1), ([255; 16], u32::MAX)] {
-            assert_eq!(decode(&encode(id, number)), Some((id, number)));
+        for (id, place) in [
+            ([0; 16], Place::Base(RowId(0))),
+            ([7; 16], Place::Base(RowId(u32::MAX))),
+            ([255; 16], Place::Live(Position(u64::MAX))),
+        ] {
+            assert_eq!(decode(&encode(id, place)), Some((id, place)));
         }
     }
 
     #[test]
     fn what_is_no_cursor_is_not_read() {
-        let good = encode([3; 16], 5);
+        let good = encode([3; 16], Place::Live(Position(5)));
         for at in 0..good.len() {
             let mut wrong = good.clone().into_bytes();
             wrong[at] = if wrong[at] == b'A' { b'B' } else { b'A' };
             let wrong = String::from_utf8(wrong).unwrap();
             assert_eq!(decode(&wrong), None, "{wrong}");
         }
-        for wrong in ["", "x", "🦀", &good[1..], &good[..good.len() - 4], &format!("{good}AAAA")] {
+        for wrong in [
+            "",
+            "x",
+            "🦀",
+            &good[1..],
+            &good[..good.len() - 4],
+            &format!("{good}AAAA"),
+        ] {
             assert_eq!(decode(wrong), None, "{wrong}");
         }
     }

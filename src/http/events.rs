@@ -144,7 +144,9 @@ impl Batch {
             }
         }
         match self.first_refusal {
-            Some(problem) if self.answer.accepted == 0 => Err(problem.of_many(self.answer.rejected, "events")),
+            Some(problem) if self.answer.accepted == 0 => {
+                Err(problem.of_many(self.answer.rejected, "events"))
+            }
             _ => Ok(self.answer),
         }
     }

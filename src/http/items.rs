@@ -5,7 +5,8 @@ use super::observe::TimeLimit;
 use super::problem::Problem;
 use super::state::App;
 use super::writes::{
-    Call, CallKey, Changes, Digest, MAX_ITEMS, Report, Verb, WriteAnswer, id_of, object, once, write_all, write_one,
+    Call, CallKey, Changes, Digest, MAX_ITEMS, Report, Verb, WriteAnswer, id_of, object, once, write_all,
+    write_one,
 };
 use crate::changes::Change;
 use axum::Extension;
@@ -321,9 +322,9 @@ async fn delete_matching(
     let (app, name) = (&app, collection.clone());
     once(app, &name, key, Changes::none(digest), async |changes| {
         let deleted = app.run(move |app| {
-            let (deleted, position) =
-                app.engine()
-                    .delete_matching(&collection, &filter, app.deadline())?;
+            let (deleted, position) = app
+                .engine()
+                .delete_matching(&collection, &filter, app.deadline())?;
             Ok(DeleteAnswer {
                 position: position.0,
                 deleted,

@@ -60,7 +60,11 @@ fn router(app: App) -> Router {
         .routes(routes!(trending::trending))
         .routes(routes!(events::record))
         .routes(routes!(collections::list))
-        .routes(routes!(collections::describe, collections::create, collections::drop_one))
+        .routes(routes!(
+            collections::describe,
+            collections::create,
+            collections::drop_one
+        ))
         .routes(routes!(items::upsert, items::update))
         .routes(routes!(reads::item, items::update_one, items::delete_one))
         .routes(routes!(items::delete))

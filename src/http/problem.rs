@@ -249,7 +249,12 @@ impl Problem {
 
     /// 410: a cursor that nothing is held for any more.
     pub(super) fn gone(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::GONE, "gone", "This was here and is not any more", detail)
+        Self::new(
+            StatusCode::GONE,
+            "gone",
+            "This was here and is not any more",
+            detail,
+        )
     }
 
     /// 422: an idempotency key of another call.

@@ -4,7 +4,8 @@ use super::cursors::Scrolling;
 use super::extract::{Json, Params, Path};
 use super::problem::Problem;
 use super::state::App;
-use crate::engine::{EngineError, MAX_LIMIT, Scroll, ScrollHit, ScrollPlace, View};
+use crate::engine::{EngineError, Listed, MAX_LIMIT, Scroll, View};
+use crate::live::Place;
 use crate::log::Position;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,7 @@ pub(super) async fn item(
 ) -> Result<axum::Json<ItemAnswer>, Problem> {
     app.run(move |app| {
         let view = app.view_at(&collection, params.min_position)?;
-        let item = read_item(app, &view, id, params.vector)?;
+        let item = read_item(&view, id, params.vector)?;
         Ok(axum::Json(ItemAnswer {
             item,
             position: view.position().0,
@@ -110,16 +111,13 @@ pub(super) async fn item(
     .await
 }
 
-fn read_item(app: &App, view: &View, id: String, with_vector: bool) -> Result<Item, EngineError> {
-    let fields = app.engine().item(view, &id)?;
-    let vector = with_vector.then(|| vector_of(view, &id)).flatten();
-    Ok(Item { id, fields, vector })
-}
-
-fn vector_of(view: &View, id: &str) -> Option<Vec<f32>> {
-    let live = view.live();
-    let found = live.find(id)?;
-    live.vector(found.place).map(<[f32]>::to_vec)
+fn read_item(view: &View, id: String, with_vector: bool) -> Result<Item, EngineError> {
+    let item = view.item(&id)?;
+    Ok(Item {
+        fields: view.fields(&item, None)?,
+        vector: with_vector.then(|| item.vector.to_vec()),
+        id,
+    })
 }
 
 /// Which items to get.
@@ -181,7 +179,7 @@ pub(super) async fn get(
         };
         for id in body.ids {
             if view.live().find(&id).is_some() {
-                answer.items.push(read_item(app, &view, id, body.vector)?);
+                answer.items.push(read_item(&view, id, body.vector)?);
             } else {
                 answer.missing.push(id);
             }
@@ -269,7 +267,7 @@ pub(super) struct ScrollBody {
 pub(super) struct ScrollAnswer {
     /// The items.
     #[schema(value_type = Vec<Item>)]
-    items: Vec<ScrollHit>,
+    items: Vec<Listed>,
     /// What asks for the next page; null on the last one.
     cursor: Option<String>,
     /// The log position of the state that the scroll shows, from its first page to its last.
@@ -337,7 +335,7 @@ fn go_on(
     least: Option<u64>,
     cursor: &str,
     filter: Option<Value>,
-) -> Result<(Scrolling, Option<ScrollPlace>), Problem> {
+) -> Result<(Scrolling, Option<Place>), Problem> {
     app.engine().view(collection)?;
     let (scrolling, place) = app.cursors().find(cursor)?;
     let view = &scrolling.held.view;
@@ -346,7 +344,8 @@ fn go_on(
         return Err(Problem::invalid(detail).with_field("cursor"));
     }
     if filter.is_some() && filter != scrolling.held.filter {
-        let detail = "filter: is another one than the scroll began with; leave it out, or begin anew without cursor";
+        let detail =
+            "filter: is another one than the scroll began with; leave it out, or begin anew without cursor";
         return Err(Problem::invalid(detail).with_field("filter"));
     }
     if least.is_some_and(|least| least > view.position().0) {

@@ -30,7 +30,10 @@ mod tests {
     #[test]
     fn a_wrong_schema_names_its_field() {
         for (value, field) in [
-            (json!({"id": "id", "embed": ["title"], "feilds": {}}), "schema.feilds"),
+            (
+                json!({"id": "id", "embed": ["title"], "feilds": {}}),
+                "schema.feilds",
+            ),
             (
                 json!({"id": "id", "embed": ["title"], "fields": {"price": {"type": "money"}}}),
                 "schema.fields.price.type",
@@ -49,7 +52,9 @@ mod tests {
 
     #[test]
     fn a_good_schema_is_read() {
-        let schema = schema_of(json!({"id": "id", "vector": "v", "fields": {"n": {"type": "number", "filter": true}}}));
+        let schema = schema_of(
+            json!({"id": "id", "vector": "v", "fields": {"n": {"type": "number", "filter": true}}}),
+        );
         assert_eq!(schema.unwrap().vector.as_deref(), Some("v"));
     }
 }

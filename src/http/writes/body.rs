@@ -48,7 +48,7 @@ impl PartLimits {
 
 /// One change as it came: a JSON value that nobody has read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(in crate::http) struct Piece {
     /// Its place in the call, from 0.
     pub(super) position: usize,
     /// Its line, from 1, in a stream.
@@ -62,8 +62,6 @@ pub(super) struct Piece {
 pub(super) struct Part {
     pub(super) bytes: Bytes,
     pub(super) pieces: Vec<Piece>,
-    /// The position after its last piece.
-    pub(super) next: usize,
 }
 
 /// The changes of a call's body.
@@ -95,7 +93,11 @@ impl Changes {
         let Body(bytes) = Body::from_request(request, app).await?;
         let digest = digest.with(&bytes);
         let batch = bytes.trim_ascii_start().starts_with(b"[");
-        let pieces = if batch { elements(&bytes)? } else { objects(&bytes)? };
+        let pieces = if batch {
+            elements(&bytes)?
+        } else {
+            objects(&bytes)?
+        };
         Ok(Self::Whole {
             pieces: pieces.into_iter(),
             bytes,
@@ -184,7 +186,6 @@ impl Changes {
                 let end = (pieces.len() == 0).then_some(End::Complete);
                 let part = Part {
                     bytes: bytes.clone(),
-                    next: taken.last().map_or(0, |piece| piece.position + 1),
                     pieces: taken,
                 };
                 (part, end)

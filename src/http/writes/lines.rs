@@ -183,7 +183,6 @@ impl LineReader {
         Part {
             bytes: bytes.into(),
             pieces: std::mem::take(&mut self.lines),
-            next: self.position,
         }
     }
 }
