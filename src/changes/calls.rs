@@ -2,7 +2,7 @@
 
 use super::{CallStart, Key};
 use crate::engine::EngineError;
-use crate::log::{CallNote, Log, LogError, Position, ReadOnlyLog};
+use crate::log::{CallNote, LogError, Position, ReadOnlyLog, Record};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -151,19 +151,19 @@ impl Table {
 
 impl Older {
     fn read(&self, each: &mut dyn FnMut(CallNote, Position)) -> Result<(), LogError> {
-        let log = ReadOnlyLog::open(&self.log)?;
+        let mut log = ReadOnlyLog::open(&self.log);
         let done = || LogError::Stopped(String::new());
-        let read = log.read(log.start(), &mut |position, record| {
+        let read = log.read(log.start()?, &mut |position, record| {
             if position > self.through {
                 return Err(done());
             }
-            if let crate::log::Record::Call(note) = record {
+            if let Record::Call(note) = record {
                 each(note, position);
             }
             Ok(())
         });
         match read {
-            Err(LogError::Stopped(_)) | Ok(()) => Ok(()),
+            Err(LogError::Stopped(_)) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     }

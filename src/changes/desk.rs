@@ -13,9 +13,12 @@ use crate::live::{Live, Step};
 use crate::log::{CallNote, LogError, Position, Record, StoredItem};
 use crate::telemetry::{Committed, LiveState, Metrics};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Beside the log: files of sealed rows, which go with the process that made them.
+pub(crate) const SEALED_FOLDER: &str = "sealed";
 /// Records that are read together where the log is followed.
 const FOLLOWED: usize = 4_096;
 
@@ -78,12 +81,18 @@ impl Desk {
         &self.journal
     }
 
+    /// Where rows may be sealed in a file; none where this process may not write there.
+    pub(crate) fn sealing_folder(&self) -> Option<PathBuf> {
+        let writes = self.journal.off().is_none();
+        writes.then(|| self.journal.dir().with_file_name(SEALED_FOLDER))
+    }
+
     /// Makes the changes of all of `batch` in one commit, in their order, and tells every caller.
     pub(crate) fn commit(&mut self, batch: Vec<Submission>) {
         let start = Instant::now();
         let first = match self.ready_to_write() {
             Ok(first) => first,
-            Err(error) => return refuse(batch, &reason(error)),
+            Err(error) => return refuse(batch, error),
         };
         let mut frame = Frame {
             first,
@@ -113,7 +122,7 @@ impl Desk {
                     submission.answer(Verdict::Written(written));
                 }
             }
-            Err(reason) => refuse(accepted.into_iter().map(|(submission, _)| submission), &reason),
+            Err(error) => refuse(accepted.into_iter().map(|(submission, _)| submission), error),
         }
     }
 
@@ -225,14 +234,16 @@ impl Desk {
         outcome
     }
 
-    /// Makes the commit durable, then visible. Says how long the first took; on an error, which nothing of it has
-    /// survived, why.
-    fn append(&mut self, frame: &mut Frame) -> Result<Duration, String> {
+    /// Makes the commit durable, then visible. Says how long the first took.
+    ///
+    /// # Errors
+    /// Nothing of it is durable or visible.
+    fn append(&mut self, frame: &mut Frame) -> Result<Duration, EngineError> {
         if frame.records.is_empty() {
             return Ok(Duration::ZERO);
         }
         let start = Instant::now();
-        let last = self.journal.append(&frame.records).map_err(reason)?;
+        let last = self.journal.append(&frame.records)?;
         let synced = start.elapsed();
         debug_assert_eq!(last, frame.position());
         for (note, position) in frame.notes.drain(..) {
@@ -275,6 +286,12 @@ impl Desk {
             tracing::info!(collection = self.rules.collection(), "writes are taken from now on");
         }
         self.catch_up()?;
+        if let Some(last) = self.journal.last()
+            && last < self.live.position()
+        {
+            let path = self.journal.dir().to_path_buf();
+            return Err(LogError::Withdrawn { path, last }.into());
+        }
         self.report();
         Ok(())
     }
@@ -283,7 +300,7 @@ impl Desk {
     fn catch_up(&mut self) -> Result<(), EngineError> {
         let before = self.live.position();
         let mut live = self.live.clone();
-        read_into(&self.journal, &self.rules, &mut live, &self.calls)?;
+        read_into(&mut self.journal, &self.rules, &mut live, &self.calls)?;
         if live.position() > before {
             self.live = live;
             self.publish();
@@ -296,7 +313,7 @@ impl Desk {
     /// # Errors
     /// The log cannot be read, or contradicts the snapshot; what is served stays.
     pub(crate) fn adopt(&mut self, mut live: Live, rules: Rules) -> Result<(), EngineError> {
-        read_into(&self.journal, &rules, &mut live, &self.calls)?;
+        read_into(&mut self.journal, &rules, &mut live, &self.calls)?;
         self.live = live;
         if !rules.same(&self.rules) || rules.encoder().is_some() {
             self.rules = Arc::new(rules);
@@ -349,7 +366,7 @@ fn enter_note(frame: &mut Frame, note: Note, outcomes: &[Outcome]) {
 }
 
 /// Applies what the journal has beyond `live`.
-fn read_into(journal: &Journal, rules: &Rules, live: &mut Live, calls: &Calls) -> Result<(), EngineError> {
+fn read_into(journal: &mut Journal, rules: &Rules, live: &mut Live, calls: &Calls) -> Result<(), EngineError> {
     let after = live.position();
     let mut records = Vec::new();
     let mut failed = None;
@@ -374,17 +391,15 @@ fn read_into(journal: &Journal, rules: &Rules, live: &mut Live, calls: &Calls) -
     }
 }
 
-fn refuse(submissions: impl IntoIterator<Item = Submission>, reason: &str) {
-    for submission in submissions {
-        submission.answer(Verdict::Refused(EngineError::WritesOff {
-            reason: reason.to_owned(),
-        }));
-    }
-}
-
-fn reason(error: EngineError) -> String {
-    match error {
-        EngineError::WritesOff { reason } => reason,
+fn refuse(submissions: impl IntoIterator<Item = Submission>, error: EngineError) {
+    let reason = match &error {
+        EngineError::WritesOff { reason } => reason.clone(),
         error => error.to_string(),
+    };
+    // What is wrong with a call alone is said of a call that is alone.
+    let mut first = Some(error);
+    for submission in submissions {
+        let again = || EngineError::WritesOff { reason: reason.clone() };
+        submission.answer(Verdict::Refused(first.take().unwrap_or_else(again)));
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Journal {
 
 enum State {
     Writing(Box<EmbeddedLog>),
-    Following(String),
+    Following(ReadOnlyLog, String),
 }
 
 impl Journal {
@@ -29,7 +29,7 @@ impl Journal {
             dir: dir.to_path_buf(),
             settings,
             read_only,
-            state: State::Following("it only reads".to_owned()),
+            state: State::Following(ReadOnlyLog::open(dir), "it only reads".to_owned()),
         };
         if !read_only {
             journal.lock()?;
@@ -38,26 +38,19 @@ impl Journal {
     }
 
     fn lock(&mut self) -> Result<(), LogError> {
-        self.state = match EmbeddedLog::open(&self.dir, self.settings) {
-            Ok((log, opened)) => {
-                if opened.torn_bytes > 0 {
-                    tracing::warn!(
-                        log = %self.dir.display(),
-                        bytes = opened.torn_bytes,
-                        "the end of the log was not written to the end and never acknowledged; it is cut off"
-                    );
-                }
-                State::Writing(Box::new(log))
-            }
+        match EmbeddedLog::open(&self.dir, self.settings) {
+            Ok((log, _opened)) => self.state = State::Writing(Box::new(log)),
             Err(error @ (LogError::Locked { .. } | LogError::Io { .. })) => {
-                let reason = reason(&error);
-                if !matches!(&self.state, State::Following(known) if *known == reason) {
-                    tracing::warn!(log = %self.dir.display(), reason, "no writes are taken; the log is followed");
+                if let State::Following(_, known) = &mut self.state {
+                    let reason = reason(&error);
+                    if *known != reason {
+                        tracing::warn!(log = %self.dir.display(), reason, "no writes are taken; the log is followed");
+                        *known = reason;
+                    }
                 }
-                State::Following(reason)
             }
             Err(error) => return Err(error),
-        };
+        }
         Ok(())
     }
 
@@ -66,7 +59,7 @@ impl Journal {
     /// # Errors
     /// The log is damaged.
     pub(crate) fn take_over(&mut self) -> Result<bool, LogError> {
-        if !self.read_only && matches!(self.state, State::Following(_)) {
+        if !self.read_only && matches!(self.state, State::Following(..)) {
             self.lock()?;
         }
         Ok(matches!(self.state, State::Writing(_)))
@@ -76,7 +69,7 @@ impl Journal {
     pub(crate) fn off(&self) -> Option<&str> {
         match &self.state {
             State::Writing(_) => None,
-            State::Following(reason) => Some(reason),
+            State::Following(_, reason) => Some(reason),
         }
     }
 
@@ -85,13 +78,13 @@ impl Journal {
     /// # Errors
     /// As [`Log::read`].
     pub(crate) fn read(
-        &self,
+        &mut self,
         after: Position,
         each: &mut dyn FnMut(Position, Record) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
-        match &self.state {
+        match &mut self.state {
             State::Writing(log) => log.read(after, each),
-            State::Following(_) => read(&self.dir, after, each),
+            State::Following(log, _) => log.read(after, each).map(drop),
         }
     }
 
@@ -101,20 +94,28 @@ impl Journal {
     /// Nothing is appended; the next call tries again.
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<Position, EngineError> {
         match &mut self.state {
-            State::Following(reason) => Err(EngineError::WritesOff {
+            State::Following(_, reason) => Err(EngineError::WritesOff {
                 reason: reason.clone(),
             }),
-            State::Writing(log) => log.append(records).map_err(|error| EngineError::WritesOff {
-                reason: format!("the log could not be written ({error}); the next call tries again"),
+            State::Writing(log) => log.append(records).map_err(|error| match error {
+                error @ (LogError::TooMuch { .. } | LogError::TooLarge { .. }) => error.into(),
+                error => EngineError::WritesOff {
+                    reason: format!("the log could not be written ({error}); the next call tries again"),
+                },
             }),
         }
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Where the log to write ends.
     pub(crate) fn last(&self) -> Option<Position> {
         match &self.state {
             State::Writing(log) => Some(log.last()),
-            State::Following(_) => None,
+            State::Following(..) => None,
         }
     }
 
@@ -122,7 +123,7 @@ impl Journal {
     pub(crate) fn bytes(&self) -> Option<u64> {
         match &self.state {
             State::Writing(log) => Some(log.bytes()),
-            State::Following(_) => None,
+            State::Following(..) => None,
         }
     }
 
@@ -132,27 +133,12 @@ impl Journal {
     /// A file cannot be removed, or another process writes the log.
     pub(crate) fn truncate(&mut self, through: Position) -> Result<(), EngineError> {
         match &mut self.state {
-            State::Following(reason) => Err(EngineError::WritesOff {
+            State::Following(_, reason) => Err(EngineError::WritesOff {
                 reason: reason.clone(),
             }),
             State::Writing(log) => Ok(log.truncate(through)?),
         }
     }
-}
-
-/// Reads a log that another process may be writing; one that isn't there has no records.
-///
-/// # Errors
-/// As [`Log::read`].
-pub(super) fn read(
-    dir: &Path,
-    after: Position,
-    each: &mut dyn FnMut(Position, Record) -> Result<(), LogError>,
-) -> Result<(), LogError> {
-    if !dir.exists() {
-        return Ok(());
-    }
-    ReadOnlyLog::open(dir)?.read(after, each)
 }
 
 fn reason(error: &LogError) -> String {

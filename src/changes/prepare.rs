@@ -16,6 +16,8 @@ type Fields = Map<String, Value>;
 
 /// From as many changes on, the work is shared among cores.
 const SHARED_FROM: usize = 64;
+/// What a record takes at most beside id, document and vector.
+const RECORD_EXTRA_BYTES: usize = 128;
 
 /// A change that the writer can make.
 #[derive(Debug)]
@@ -43,6 +45,21 @@ pub(crate) enum Prepared {
     Ready(Ready),
     /// There is nothing to do.
     Settled(Outcome),
+}
+
+impl Prepared {
+    /// What its record takes, at most.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self::Ready(ready) = self else {
+            return 0;
+        };
+        let content = match &ready.action {
+            Action::Put(item) => item.document.len() + 4 * item.vector.len(),
+            Action::Update { document, .. } => document.len(),
+            Action::Delete => 0,
+        };
+        ready.id.len() + content + RECORD_EXTRA_BYTES
+    }
 }
 
 /// A change on its way.
@@ -181,7 +198,7 @@ fn keeps_vector(rules: &Rules, live: &Live, found: &Found, checked: &Checked) ->
 
 fn check_size(checked: &Checked, rules: &Rules) -> Result<(), EngineError> {
     let vector = checked.vector.as_ref().map_or(0, |vector| vector.len());
-    let bytes = checked.id.len() + checked.document.len() + 4 * vector.max(rules.dimension()) + 64;
+    let bytes = checked.id.len() + checked.document.len() + 4 * vector.max(rules.dimension()) + RECORD_EXTRA_BYTES;
     if bytes <= MAX_RECORD_BYTES {
         return Ok(());
     }

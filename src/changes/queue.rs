@@ -4,6 +4,7 @@ use super::prepare::Prepared;
 use super::rules::Rules;
 use super::{Key, Written};
 use crate::engine::EngineError;
+use crate::log::MAX_FRAME_BYTES;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,8 @@ use std::time::Instant;
 
 /// Most changes of one commit: as many as are applied in some milliseconds.
 const MOST_TOGETHER: usize = 4_096;
+/// Most bytes of one commit, but for one call alone: notes come on top.
+const MOST_BYTES: usize = MAX_FRAME_BYTES / 4 * 3;
 
 /// The changes of one call.
 pub(crate) struct Submission {
@@ -20,6 +23,8 @@ pub(crate) struct Submission {
     pub(crate) rules: Arc<Rules>,
     /// They are not made later than this.
     pub(crate) deadline: Instant,
+    /// What its records take, at most.
+    bytes: usize,
     reply: SyncSender<Verdict>,
 }
 
@@ -51,6 +56,7 @@ impl Submission {
     ) -> (Self, Receiver<Verdict>) {
         let (reply, verdict) = sync_channel(1);
         let submission = Self {
+            bytes: changes.iter().map(Prepared::bytes).sum(),
             changes,
             note,
             rules,
@@ -135,11 +141,13 @@ impl Queue {
             }
             waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut taken, mut changes) = (Vec::new(), 0);
+        let (mut taken, mut changes, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = waiting.submissions.front()
-            && (taken.is_empty() || changes + next.size() <= MOST_TOGETHER)
+            && (taken.is_empty()
+                || changes + next.size() <= MOST_TOGETHER && bytes + next.bytes <= MOST_BYTES)
         {
             changes += next.size();
+            bytes += next.bytes;
             taken.extend(waiting.submissions.pop_front());
         }
         waiting.changes -= changes;

@@ -1,11 +1,10 @@
 //! Records of the log on their way back into a state: made ready in parallel, applied in order.
 
 use super::calls::Calls;
-use super::journal;
 use super::rules::{Checked, Rules};
 use crate::engine::EngineError;
 use crate::live::{Item, Live, Step};
-use crate::log::{LogError, Position, Record, StoredItem};
+use crate::log::{LogError, Position, ReadOnlyLog, Record, StoredItem};
 use crate::schema::joined_text;
 use crate::snapshot::TextDigest;
 use rayon::prelude::*;
@@ -71,7 +70,7 @@ fn send_chunks(
         }
         Ok(())
     };
-    let read = journal::read(dir, after, &mut |position, record| {
+    let read = ReadOnlyLog::open(dir).read(after, &mut |position, record| {
         records.push((position, record));
         if records.len() < CHUNK {
             return Ok(());
@@ -79,7 +78,7 @@ fn send_chunks(
         flush(&mut records)
     });
     match read {
-        Ok(()) => {}
+        Ok(_last) => {}
         Err(LogError::Stopped(_)) => return Ok(()),
         Err(error) => refused = Some(error),
     }
