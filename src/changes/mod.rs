@@ -62,6 +62,17 @@ pub struct Key {
     pub body: [u8; 16],
 }
 
+/// What is known of a call with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallStart {
+    /// Nothing: it is at work from now on, until it is answered or given up.
+    New,
+    /// It was answered, with this JSON.
+    Answered(Box<str>),
+    /// It is at work.
+    InProgress,
+}
+
 /// What a call did.
 #[derive(Debug)]
 pub struct Written {

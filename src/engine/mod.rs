@@ -5,6 +5,7 @@
 //! version, made by another model) never replaces the one that serves.
 
 mod answer;
+mod collections;
 mod error;
 pub mod filter;
 mod models;
@@ -13,8 +14,10 @@ mod query_cache;
 mod reranking;
 mod trending;
 mod view;
+mod writing;
 
 pub use answer::{Answer, Hit, PlanReport};
+pub use collections::NewCollection;
 pub use error::EngineError;
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
@@ -52,6 +55,41 @@ pub struct Settings {
     pub record_events: bool,
     /// How long a trending list may be reused.
     pub trending_ttl: Duration,
+    /// How changes are taken.
+    pub writes: WriteSettings,
+}
+
+/// How changes are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteSettings {
+    /// Take no lock and write nothing: what another process writes is followed.
+    pub read_only: bool,
+    /// Bytes after which a new segment of a log begins.
+    pub segment_bytes: u64,
+    /// With less room on the disk nothing is accepted.
+    pub min_free_bytes: u64,
+    /// Most bytes of one collection's live part; beyond them nothing is accepted until a snapshot has taken them in.
+    pub live_bytes: u64,
+    /// Most changes of one collection that wait.
+    pub queue_changes: usize,
+    /// How long the answer to a call with an idempotency key is kept.
+    pub key_ttl: Duration,
+    /// Most idempotency keys of a collection that are kept.
+    pub keys: usize,
+}
+
+impl Default for WriteSettings {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            segment_bytes: 64 << 20,
+            min_free_bytes: 512 << 20,
+            live_bytes: 1 << 30,
+            queue_changes: 10_000,
+            key_ttl: Duration::from_secs(86_400),
+            keys: 100_000,
+        }
+    }
 }
 
 /// What one collection name stands for at the moment.
