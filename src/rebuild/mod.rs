@@ -24,14 +24,14 @@ mod tests;
 
 pub use alter::alter;
 pub use background::in_background;
-pub use collect::{Collected, collect};
+pub use collect::{Collected, collect, truncate_offline};
 pub use error::RebuildError;
 pub use golden::{GoldenQuery, read_golden};
 pub use listing::{Listed, list};
 pub use maintenance::{Asked, Maintenance};
 pub use policy::{Due, Standing, due};
 pub use promote::{Gate, Taken, promote, rollback};
-pub use usage::{Usage, usage};
+pub use usage::{Usage, free_bytes, usage};
 pub use verify::{Verified, verify};
 
 use crate::config::SnapshotSettings;
@@ -146,7 +146,7 @@ pub fn rebuild(
     if !order.force && position.0 == base.manifest().log_position {
         return Ok(unchanged(view));
     }
-    let sources = Sources::as_they_are(view);
+    let sources = Sources::as_they_are(view)?;
     in_background(order.settings.threads(), || {
         build(engine, collection, view, &sources, order, watcher)
     })?
@@ -182,6 +182,7 @@ fn build(
 ) -> Result<Rebuilt, RebuildError> {
     let started = Instant::now();
     let lock = collection.lock_for_build()?;
+    must_have_room(collection, view)?;
     let staged = stage(collection, view, sources, order, watcher)?;
     let from = view.snapshot().id().to_owned();
     let accepted = accept(engine, collection, view, &staged, order, watcher);
@@ -216,6 +217,19 @@ fn build(
     })
 }
 
+/// # Errors
+/// The disk has less room than a new snapshot and the vectors staged beside it take.
+fn must_have_room(collection: &Collection, view: &View) -> Result<(), RebuildError> {
+    let live = view.live();
+    let row = (live.dimension() * size_of::<f32>()) as u64;
+    let needed = view.snapshot().manifest().bytes() + live.bytes() as u64 + live.len() as u64 * row;
+    let free = free_bytes(collection.dir())?;
+    match free < needed {
+        true => Err(RebuildError::NoRoom { free, needed }),
+        false => Ok(()),
+    }
+}
+
 /// A snapshot in its place that is not published yet.
 struct Staged {
     id: String,
@@ -235,8 +249,8 @@ fn stage(
     let base = view.snapshot();
     let mut writer = SnapshotWriter::new(collection, &sources.schema)?;
     writer.set_dimension(base.index().dimension());
-    if let Some(variant) = sources.variant(view)? {
-        writer.keep_digests(&variant)?;
+    if let Some(variant) = sources.variant() {
+        writer.keep_digests(variant)?;
     }
     let gathering = Instant::now();
     let gathered = sources.gather(view, &mut writer, watcher)?;
