@@ -8,6 +8,7 @@ mod answer;
 mod collections;
 mod error;
 pub mod filter;
+mod items;
 mod models;
 mod query;
 mod query_cache;
@@ -19,11 +20,13 @@ mod writing;
 pub use answer::{Answer, Hit, PlanReport};
 pub use collections::NewCollection;
 pub use error::EngineError;
+pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
 pub use trending::TrendingQuery;
 pub use view::View;
 
+use crate::live::Live;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::{Metrics, ServedSnapshot};
@@ -261,12 +264,8 @@ impl Engine {
         );
         let (snapshot, encoder) = (snapshot?, encoder?);
         let signals = self.signals_of(collection);
-        Ok(View::new(
-            collection.name().to_owned(),
-            snapshot,
-            encoder,
-            signals,
-        ))
+        let live = Live::new(Arc::new(snapshot));
+        Ok(View::new(collection.name().into(), live, encoder, signals))
     }
 
     /// The signals of a collection, opened once. Search never depends on them: a journal that cannot be used costs
@@ -370,8 +369,7 @@ impl Engine {
     /// # Errors
     /// No such item.
     pub fn item(&self, view: &View, id: &str) -> Result<Box<RawValue>, EngineError> {
-        let row = view.row_named("id", id)?;
-        view.fields(row, None)
+        view.fields(&view.item(id)?, None)
     }
 
     /// Takes events of one collection into its signals; returns after they are on disk (where they can be).

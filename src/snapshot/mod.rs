@@ -34,7 +34,7 @@ mod store;
 mod texts;
 mod writer;
 
-pub use columns::{ArchivedColumn, ColumnsBuilder, Test};
+pub use columns::{ArchivedColumn, Columns, ColumnsBuilder, Test};
 pub use error::SnapshotError;
 pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};

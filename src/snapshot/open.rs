@@ -149,14 +149,9 @@ impl Snapshot {
         TextDigests::read(&self.dir.join(TEXTS_FILE), self.rows()).map(Some)
     }
 
-    /// The column of a filterable field.
+    /// The column of the filterable field `at`, counted as [`crate::schema::Schema::filters`] lists them.
     #[must_use]
-    pub fn column(&self, field: &str) -> Option<&ArchivedColumn> {
-        let at = self
-            .manifest
-            .schema
-            .filters()
-            .position(|(name, _)| name == field)?;
+    pub fn column(&self, at: usize) -> Option<&ArchivedColumn> {
         self.columns.get().get(at)
     }
 }
