@@ -81,6 +81,22 @@ impl Desk {
         &self.journal
     }
 
+    /// Takes in what was written while the snapshot was opened.
+    ///
+    /// # Errors
+    /// The log cannot be read, or contradicts the snapshot.
+    pub(crate) fn begin(&mut self) -> Result<(), EngineError> {
+        self.catch_up()?;
+        self.report();
+        Ok(())
+    }
+
+    /// Gives up the log for good.
+    pub(crate) fn close(&mut self, reason: &str) {
+        self.journal.close(reason);
+        self.stage.set_off(self.journal.off());
+    }
+
     /// Where rows may be sealed in a file; none where this process may not write there.
     pub(crate) fn sealing_folder(&self) -> Option<PathBuf> {
         let writes = self.journal.off().is_none();
@@ -102,14 +118,19 @@ impl Desk {
             versions: HashMap::new(),
             counts: Counts::default(),
         };
-        let mut accepted = Vec::with_capacity(batch.len());
+        let (mut accepted, mut others) = (Vec::with_capacity(batch.len()), Vec::new());
         for mut submission in batch {
             match self.enter(&mut frame, &mut submission, start) {
                 Ok(written) => accepted.push((submission, written)),
-                Err(verdict) => submission.answer(verdict),
+                Err(verdict) => others.push((submission, verdict)),
             }
         }
-        match self.append(&mut frame) {
+        let appended = self.append(&mut frame);
+        // Only now: who prepares again shall see what this commit has done.
+        for (submission, verdict) in others {
+            submission.answer(verdict);
+        }
+        match appended {
             Ok(synced) => {
                 self.metrics.committed(&Committed {
                     collection: self.rules.collection(),
@@ -262,6 +283,7 @@ impl Desk {
     }
 
     fn report(&self) {
+        self.stage.set_off(self.journal.off());
         self.metrics.live_state(&LiveState {
             collection: self.rules.collection(),
             items: self.live.len(),

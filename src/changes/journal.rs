@@ -65,6 +65,12 @@ impl Journal {
         Ok(matches!(self.state, State::Writing(_)))
     }
 
+    /// Gives the log up for good.
+    pub(crate) fn close(&mut self, reason: &str) {
+        self.read_only = true;
+        self.state = State::Following(ReadOnlyLog::open(&self.dir), reason.to_owned());
+    }
+
     /// Why nothing can be written; none where it can.
     pub(crate) fn off(&self) -> Option<&str> {
         match &self.state {
