@@ -36,6 +36,7 @@
 //! [snapshots]
 //! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
 //! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
+//! rebuild_least = 1000               # … but never for fewer new or deleted items than this
 //! rebuild_after_s = 0                # … or the snapshot is as old and something has changed
 //! build_threads = 1                  # threads of a build beside serving; default: half of the cores
 //! keep = 3                           # earlier snapshots that are kept to go back to

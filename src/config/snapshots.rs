@@ -12,7 +12,9 @@ pub struct SnapshotSettings {
     pub rebuild_new: f64,
     /// A rebuild is due when this share of the snapshot's items is gone; 0: never for that.
     pub rebuild_deleted: f64,
-    /// A rebuild is due when the oldest change is as old, in seconds; 0: never for that.
+    /// Fewer new or deleted items are never a reason.
+    pub rebuild_least: usize,
+    /// A rebuild is due when the snapshot is as old, in seconds, and something has changed; 0: never for that.
     pub rebuild_after_s: u64,
     /// Threads of a build beside serving; half of the cores when absent.
     pub build_threads: Option<usize>,
@@ -29,6 +31,7 @@ impl Default for SnapshotSettings {
         Self {
             rebuild_new: 0.10,
             rebuild_deleted: 0.20,
+            rebuild_least: 1_000,
             rebuild_after_s: 0,
             build_threads: None,
             keep: 3,
@@ -51,6 +54,7 @@ impl SnapshotSettings {
             "snapshots",
             &[
                 ("rebuild_after_s", self.rebuild_after_s, 0, YEAR_S),
+                ("rebuild_least", self.rebuild_least as u64, 0, 1 << 32),
                 ("build_threads", self.build_threads.unwrap_or(1) as u64, 1, 1024),
                 ("keep", self.keep as u64, 0, 1000),
             ],

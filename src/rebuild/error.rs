@@ -2,6 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::jobs::{Ended, JobError};
+use crate::live::LiveError;
 use crate::log::{LogError, Position};
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
@@ -17,6 +18,17 @@ pub enum RebuildError {
     /// A snapshot cannot be read or written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The snapshot that is served cannot be read.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The disk is too full for another snapshot.
+    #[error("the disk has {free} bytes left, a new snapshot takes about {needed}; make room (`alike snapshot gc`)")]
+    NoRoom {
+        /// Bytes that are left.
+        free: u64,
+        /// Bytes that it takes while it is built.
+        needed: u64,
+    },
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -40,4 +40,4 @@ pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint,
 pub use open::{Snapshot, Verify};
 pub use store::{Collection, Pointer, Store};
 pub use texts::{TextDigest, TextDigests};
-pub use writer::SnapshotWriter;
+pub use writer::{NewRow, SnapshotWriter};

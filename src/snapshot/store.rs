@@ -17,6 +17,7 @@ pub struct Store {
     data: PathBuf,
 }
 
+const FILES_LOCK_FILE: &str = "files.lock";
 const POINTER_LOCK_FILE: &str = "CURRENT.lock";
 
 /// What `CURRENT` says. The form before there was a history, `{"snapshot": id}`, is read too.
@@ -35,7 +36,7 @@ const MAX_HISTORY: usize = 100;
 
 impl Pointer {
     /// The pointer after `snapshot` has taken over.
-    fn followed_by(self, snapshot: &str) -> Self {
+    pub(crate) fn followed_by(self, snapshot: &str) -> Self {
         let mut history = self.history;
         if self.snapshot != snapshot {
             history.push(self.snapshot);
@@ -290,8 +291,72 @@ impl Collection {
         }
     }
 
+    /// Held by whoever removes snapshots or parts of the log.
+    ///
+    /// # Errors
+    /// Somebody copies them at the moment.
+    pub(crate) fn lock_files_alone(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(SnapshotError::Copied {
+                name: self.name.clone(),
+                path,
+            }),
+            Err(TryLockError::Error(source)) => Err(SnapshotError::io(&path, "lock", source)),
+        }
+    }
+
+    /// Held by whoever copies snapshots and the log, so that nothing of them goes meanwhile.
+    ///
+    /// # Errors
+    /// The lock cannot be taken.
+    pub(crate) fn lock_files_shared(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        file.lock_shared()
+            .map_err(|source| SnapshotError::io(&path, "lock", source))?;
+        Ok(file)
+    }
+
+    fn files_lock(&self) -> Result<(File, PathBuf), SnapshotError> {
+        let path = self.dir.join(FILES_LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
+        Ok((file, path))
+    }
+
+    /// Moves a snapshot to the trash in one step.
+    pub(crate) fn throw_away(&self, id: &str) -> Result<(), SnapshotError> {
+        let (from, trash) = (self.snapshots().join(id), self.trash());
+        fs::create_dir_all(&trash).map_err(|source| SnapshotError::io(&trash, "create", source))?;
+        fs::rename(&from, trash.join(id)).map_err(|source| SnapshotError::io(&from, "move away", source))?;
+        sync_dir(&self.snapshots())
+    }
+
+    /// Removes what was thrown away, now or by one that died.
+    pub(crate) fn empty_trash(&self) -> Result<(), SnapshotError> {
+        let trash = self.trash();
+        match fs::remove_dir_all(&trash) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(SnapshotError::io(&trash, "remove", source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away a snapshot that was never published.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), SnapshotError> {
+        self.throw_away(id)?;
+        self.empty_trash()
+    }
+
+    fn trash(&self) -> PathBuf {
+        self.dir.join("trash")
+    }
+
     /// A fresh staging directory. Call under the build lock: whatever a dead build left in staging is removed first.
     pub(super) fn staging(&self) -> Result<tempfile::TempDir, SnapshotError> {
+        self.empty_trash()?;
         let root = self.dir.join("staging");
         match fs::remove_dir_all(&root) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -369,7 +434,7 @@ impl Collection {
     }
 
     /// Held for as long as a change of the pointer takes, which is no time.
-    fn lock_pointer(&self) -> Result<File, SnapshotError> {
+    pub(crate) fn lock_pointer(&self) -> Result<File, SnapshotError> {
         let path = self.dir.join(POINTER_LOCK_FILE);
         let file = File::options().create(true).append(true).open(&path);
         let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
