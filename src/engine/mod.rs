@@ -13,6 +13,7 @@ mod models;
 mod query;
 mod query_cache;
 mod reranking;
+mod snapshots;
 mod trending;
 mod view;
 mod writing;

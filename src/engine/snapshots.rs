@@ -13,6 +13,12 @@ impl Engine {
     pub fn collection(&self, name: &str) -> Result<Collection, EngineError> {
         Ok(self.store.collection(name)?)
     }
+
+    /// Most bytes that the live part of a collection may take.
+    #[must_use]
+    pub fn live_limit(&self) -> u64 {
+        self.writes.live_bytes
+    }
 }
 
 impl View {
