@@ -2,7 +2,7 @@
 
 use super::listing::{Entry, FORMAT_VERSION, GOLDEN, LISTING, LOG, Listing, SNAPSHOT};
 use super::{Advance, BackupError, Packing};
-use crate::log::{EmbeddedLog, Log, LogSettings, Position, ReadOnlyLog};
+use crate::log::{EmbeddedLog, LogSettings, Position, ReadOnlyLog};
 use crate::snapshot::{Collection, sync_dir};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -136,17 +136,18 @@ fn copy_log(dir: &Path, from: Position, copy: &Path) -> Result<(Position, Vec<Pa
         return Ok((from, Vec::new()));
     }
     fs::create_dir(copy).map_err(|source| BackupError::io(copy, "create", source))?;
-    let mut copies = Vec::with_capacity(segments.len());
     for (_, path) in &segments {
         let target = copy.join(path.file_name().unwrap_or_default());
         fs::copy(path, &target).map_err(|source| BackupError::io(path, "copy", source))?;
-        copies.push(target);
     }
-    let (log, _) = EmbeddedLog::open(copy, LogSettings::default())?;
-    drop(log);
-    let log = ReadOnlyLog::open(copy)?;
-    log.read(from, &mut |_, _| Ok(()))?;
-    Ok((log.last(), copies))
+    let settings = LogSettings {
+        start: from,
+        ..LogSettings::default()
+    };
+    drop(EmbeddedLog::open(copy, settings)?);
+    let last = ReadOnlyLog::open(copy).read(from, &mut |_, _| Ok(()))?;
+    let copies = self::segments(copy)?.into_iter().map(|(_, path)| path);
+    Ok((last, copies.collect()))
 }
 
 /// The segments of a log with their first positions, in order.

@@ -2,7 +2,7 @@
 
 use super::listing::{Entry, LISTING, LOG, Listing, SNAPSHOT};
 use super::{Advance, BackupError, Packing};
-use crate::log::{Log, Position, ReadOnlyLog};
+use crate::log::{Position, ReadOnlyLog};
 use crate::snapshot::{Collection, Pointer, Snapshot, Verify, sync_dir};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -177,12 +177,10 @@ fn check(collection: &Collection, path: &Path, listing: &Listing, staged: &Path)
     let mut records = 0;
     let log_dir = staged.join(LOG);
     if log_dir.exists() {
-        let log = ReadOnlyLog::open(&log_dir)?;
-        log.read(from, &mut |_, _| {
+        found = ReadOnlyLog::open(&log_dir).read(from, &mut |_, _| {
             records += 1;
             Ok(())
         })?;
-        found = log.last().max(from);
     }
     if found != expected {
         return Err(BackupError::Position {

@@ -1,5 +1,27 @@
 //! Changes of a collection's items, from a call to what is acknowledged.
 
+mod answers;
+mod calls;
+mod desk;
+mod journal;
+mod prepare;
+mod queue;
+mod replay;
+mod rules;
+mod sealer;
+mod writer;
+
+pub(crate) use answers::read as read_answer;
+pub(crate) use calls::{Calls, Older};
+pub(crate) use desk::{Desk, SEALED_FOLDER};
+pub(crate) use journal::Journal;
+pub(crate) use prepare::{Action, Prepared, Ready, prepare};
+pub(crate) use queue::{Note, Verdict};
+pub(crate) use replay::read_ahead;
+pub(crate) use rules::Rules;
+pub(crate) use sealer::Sealer;
+pub(crate) use writer::Writer;
+
 use crate::engine::EngineError;
 use crate::log::Position;
 use serde::Serialize;

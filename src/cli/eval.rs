@@ -47,10 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         verify: Verify::Auto,
         record_events: false,
         trending_ttl: Duration::ZERO,
-        writes: WriteSettings {
-            read_only: true,
-            ..WriteSettings::default()
-        },
+        writes: WriteSettings::read_only(),
     };
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
     let engine = Engine::open(settings, metrics)?;

@@ -140,9 +140,9 @@ impl EngineError {
     /// Whether the same call on the same files would fail again: their content is wrong, not the circumstances.
     pub(super) fn is_lasting(&self) -> bool {
         match self {
-            Self::ModelMismatch { .. } => true,
+            Self::ModelMismatch { .. } | Self::Refused { .. } => true,
             Self::Snapshot(error) => !matches!(error, SnapshotError::Io { .. }),
-            Self::Log(error) => !matches!(error, LogError::Io { .. }),
+            Self::Log(error) => matches!(error, LogError::Version { .. }),
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 use super::encoders::EncoderMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
+use super::writes::{Committed, LiveState, WriteMetrics};
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub struct Metrics {
     events_rejected: IntCounterVec,
     trending_cache: IntCounterVec,
     snapshots: SnapshotMetrics,
+    writes: WriteMetrics,
     encoders: EncoderMetrics,
 }
 
@@ -116,6 +118,7 @@ impl Metrics {
                 &["outcome"],
             )?,
             snapshots: SnapshotMetrics::new(&registry)?,
+            writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
             registry,
         };
@@ -209,6 +212,22 @@ impl Metrics {
     /// A collection is no longer served; its snapshot's series are taken back.
     pub fn collection_dropped(&self, collection: &str) {
         self.snapshots.dropped(collection);
+        self.writes.dropped(collection);
+    }
+
+    /// Changes were made durable and visible.
+    pub fn committed(&self, commit: &Committed<'_>) {
+        self.writes.committed(commit);
+    }
+
+    /// How many changes of a collection wait to be written.
+    pub fn writes_waiting(&self, collection: &str, changes: usize) {
+        self.writes.waiting(collection, changes);
+    }
+
+    /// What a collection holds in memory now.
+    pub fn live_state(&self, state: &LiveState<'_>) {
+        self.writes.live_state(state);
     }
 
     /// What a collection takes on the disk, and what came after its snapshot in memory.

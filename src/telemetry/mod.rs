@@ -8,6 +8,7 @@ mod logging;
 mod metrics;
 mod register;
 mod snapshots;
+mod writes;
 
 #[cfg(test)]
 mod tests;
@@ -15,3 +16,4 @@ mod tests;
 pub use logging::{LOG_VARIABLE, LoggingError, init_logging};
 pub use metrics::{CONTENT_TYPE, InFlight, Metrics};
 pub use snapshots::{DiskUse, ServedSnapshot};
+pub use writes::{Committed, LiveState};
