@@ -5,6 +5,7 @@
 //! changed since, in memory; the [`engine`] answers search and recommendation calls from one view of both; [`encode`] turns a file of texts into an array of vectors; [`signals`] learns trending items from events; [`http`] and [`cli`] are
 //! the two doors. Dependencies point one way: `http` and `cli` → `engine` → `snapshot`, never backwards.
 
+pub mod backup;
 pub mod build;
 pub mod catalog;
 pub mod changes;

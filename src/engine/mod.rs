@@ -17,6 +17,7 @@ mod refresh;
 mod reranking;
 mod serving;
 mod settings;
+mod snapshots;
 mod stage;
 mod trending;
 mod view;

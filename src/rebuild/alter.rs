@@ -27,7 +27,7 @@ pub fn alter(
         return Ok(unchanged(view));
     }
     let encoder = match schema.embed != before.embed {
-        true => view.encoder(),
+        true => view.encoder().map(AsRef::as_ref),
         false => None,
     };
     let order = Order {

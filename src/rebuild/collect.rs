@@ -78,7 +78,11 @@ pub fn truncate_offline(collection: &Collection, through: Position) -> Result<()
     if !dir.exists() {
         return Ok(());
     }
-    let opened = EmbeddedLog::open(&dir, LogSettings::default());
+    let settings = LogSettings {
+        start: through,
+        ..LogSettings::default()
+    };
+    let opened = EmbeddedLog::open(&dir, settings);
     match opened.and_then(|(mut log, _)| log.truncate(through)) {
         Err(LogError::Locked { .. }) => {
             Err("a server writes this collection; it collects its log by itself, or when told to over HTTP".to_owned())

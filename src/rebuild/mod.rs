@@ -31,7 +31,7 @@ pub use listing::{Listed, list};
 pub use maintenance::{Asked, Maintenance};
 pub use policy::{Due, Standing, due};
 pub use promote::{Gate, Taken, promote, rollback};
-pub use usage::{Usage, free_bytes, usage};
+pub use usage::{free_bytes, usage};
 pub use verify::{Verified, verify};
 
 use crate::config::SnapshotSettings;

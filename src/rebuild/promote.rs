@@ -4,8 +4,8 @@ use super::verify::{self, Verified};
 use super::{RebuildError, Watcher, check, in_background, read_golden};
 use crate::config::SnapshotSettings;
 use crate::engine::{Engine, View};
-use crate::log::Position;
-use crate::snapshot::{Collection, Manifest, Pointer, Snapshot, Verify};
+use crate::log::{Position, ReadOnlyLog};
+use crate::snapshot::{Collection, Manifest, Pointer, Verify};
 use serde::Serialize;
 
 /// The most that a new snapshot may lose.
@@ -115,11 +115,11 @@ pub fn promote(
     must_be_like(id, &collection.manifest(id)?, view.snapshot().manifest())?;
     in_background(settings.threads(), || {
         watcher.at("verify", 0.0);
-        let snapshot = collection.open(id, Verify::Full)?;
-        log_must_follow(collection, &snapshot)?;
+        log_must_follow(collection, id)?;
+        drop(collection.open(id, Verify::Full)?);
         check(watcher)?;
         let golden = read_golden(&collection.golden_path())?;
-        let candidate = engine.beside(view, snapshot)?;
+        let candidate = engine.beside(view, id)?;
         let verified = verify::measure(engine, &candidate, &golden)?;
         verified.must_be_right(id)?;
         check(watcher)?;
@@ -183,12 +183,12 @@ fn must_be_like(id: &str, found: &Manifest, served: &Manifest) -> Result<(), Reb
 
 /// # Errors
 /// Changes after the snapshot are not in the log any more.
-fn log_must_follow(collection: &Collection, snapshot: &Snapshot) -> Result<(), RebuildError> {
-    let position = Position(snapshot.manifest().log_position);
+fn log_must_follow(collection: &Collection, id: &str) -> Result<(), RebuildError> {
+    let position = Position(collection.manifest(id)?.log_position);
     let start = log_start(collection)?;
     match start > position {
         true => Err(RebuildError::LogGone {
-            id: snapshot.id().to_owned(),
+            id: id.to_owned(),
             position,
             start,
         }),
@@ -198,8 +198,7 @@ fn log_must_follow(collection: &Collection, snapshot: &Snapshot) -> Result<(), R
 
 /// The position before the first record that the log still has.
 pub(super) fn log_start(collection: &Collection) -> Result<Position, RebuildError> {
-    use crate::log::{Log, ReadOnlyLog};
-    Ok(ReadOnlyLog::open(&collection.log_dir())?.start())
+    Ok(ReadOnlyLog::open(&collection.log_dir()).start()?)
 }
 
 /// Points back to the newest of the snapshots served before that is still there and that the log can follow.

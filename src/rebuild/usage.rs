@@ -1,33 +1,20 @@
 //! What a collection takes on the disk.
 
 use crate::snapshot::{Collection, SnapshotError};
-use serde::Serialize;
+use crate::telemetry::DiskUse;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// Bytes by what they are for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Usage {
-    /// Snapshots.
-    pub snapshots: u64,
-    /// The log.
-    pub log: u64,
-    /// Builds under way, what dead ones left, and what is being removed.
-    pub staging: u64,
-    /// Events.
-    pub events: u64,
-}
 
 /// Looks at every file of a collection. Files that go meanwhile don't count.
 ///
 /// # Errors
 /// A folder cannot be read.
-pub fn usage(collection: &Collection) -> Result<Usage, SnapshotError> {
+pub fn usage(collection: &Collection) -> Result<DiskUse, SnapshotError> {
     let dir = collection.dir();
     let of = |name: &str| bytes_below(&dir.join(name));
     let spill = fs::metadata(collection.spill_path()).map_or(0, |spill| spill.len());
-    Ok(Usage {
+    Ok(DiskUse {
         snapshots: of("snapshots")?,
         log: bytes_below(&collection.log_dir())?,
         staging: of("staging")? + of("trash")? + of("sealed")? + spill,
@@ -73,13 +60,13 @@ mod tests {
     fn bytes_are_counted_by_what_they_are_for() {
         let data = tempfile::tempdir().unwrap();
         let collection = Store::create(data.path()).unwrap().collection("c").unwrap();
-        assert_eq!(usage(&collection).unwrap(), Usage::default());
+        assert_eq!(usage(&collection).unwrap(), DiskUse::default());
         for (path, bytes) in [("snapshots/a/x", 5), ("snapshots/b/y", 7), ("log/1.log", 11), ("staging/t/z", 3), ("encoded.spill", 2)] {
             let path = collection.dir().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, vec![0; bytes]).unwrap();
         }
-        let expected = Usage {
+        let expected = DiskUse {
             snapshots: 12,
             log: 11,
             staging: 5,

@@ -39,5 +39,6 @@ pub use error::SnapshotError;
 pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};
 pub use store::{Collection, Pointer, Store};
+pub(crate) use store::{is_snapshot_id, open_like, sync_dir};
 pub use texts::{TextDigest, TextDigests};
 pub use writer::{NewRow, SnapshotWriter};

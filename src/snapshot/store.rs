@@ -49,6 +49,17 @@ impl Pointer {
         }
     }
 
+    /// Makes it the pointer of the collection in `dir`, in one step.
+    pub(crate) fn write_into(&self, dir: &Path) -> Result<(), SnapshotError> {
+        let path = dir.join(POINTER_FILE);
+        let staged = dir.join(format!("{POINTER_FILE}.new"));
+        let content = serde_json::to_vec(self)
+            .map_err(|error| SnapshotError::io(&staged, "write", std::io::Error::other(error)))?;
+        write_synced(&staged, &content)?;
+        fs::rename(&staged, &path).map_err(|source| SnapshotError::io(&path, "swap", source))?;
+        sync_dir(dir)
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.snapshot)
             .chain(&self.history)
@@ -429,7 +440,7 @@ impl Collection {
             Err(error) => return Err(error.into()),
         };
         let pointer = change(before)?;
-        self.write_pointer(&pointer)?;
+        pointer.write_into(&self.dir)?;
         Ok(pointer)
     }
 
@@ -441,16 +452,6 @@ impl Collection {
         file.lock()
             .map_err(|source| SnapshotError::io(&path, "lock", source))?;
         Ok(file)
-    }
-
-    fn write_pointer(&self, pointer: &Pointer) -> Result<(), SnapshotError> {
-        let path = self.dir.join(POINTER_FILE);
-        let staged = self.dir.join(format!("{POINTER_FILE}.new"));
-        let content = serde_json::to_vec(pointer)
-            .map_err(|error| SnapshotError::io(&staged, "write", std::io::Error::other(error)))?;
-        write_synced(&staged, &content)?;
-        fs::rename(&staged, &path).map_err(|source| SnapshotError::io(&path, "swap", source))?;
-        sync_dir(&self.dir)
     }
 
     fn snapshots(&self) -> PathBuf {
@@ -474,7 +475,7 @@ fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Staging folders are private; a snapshot is as open as the folder it goes to.
-fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
     let metadata = fs::metadata(parent).map_err(|source| SnapshotError::io(parent, "read", source))?;
     fs::set_permissions(dir, metadata.permissions())
         .map_err(|source| SnapshotError::io(dir, "open up", source))

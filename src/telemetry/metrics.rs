@@ -2,7 +2,7 @@
 
 use super::encoders::EncoderMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
-use super::snapshots::{ServedSnapshot, SnapshotMetrics};
+use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
@@ -228,6 +228,16 @@ impl Metrics {
     /// What a collection holds in memory now.
     pub fn live_state(&self, state: &LiveState<'_>) {
         self.writes.live_state(state);
+    }
+
+    /// What a collection takes on the disk, and what came after its snapshot in memory.
+    pub fn disk_used(&self, collection: &str, used: &DiskUse, live_bytes: u64) {
+        self.snapshots.disk_used(collection, used, live_bytes);
+    }
+
+    /// Bytes that the disk of the data directory has left.
+    pub fn disk_free(&self, bytes: u64) {
+        self.snapshots.disk_free(bytes);
     }
 
     /// A snapshot could not be opened; what was served before goes on.

@@ -15,5 +15,5 @@ mod tests;
 
 pub use logging::{LOG_VARIABLE, LoggingError, init_logging};
 pub use metrics::{CONTENT_TYPE, InFlight, Metrics};
-pub use snapshots::ServedSnapshot;
+pub use snapshots::{DiskUse, ServedSnapshot};
 pub use writes::{Committed, LiveState};
