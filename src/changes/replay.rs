@@ -60,8 +60,7 @@ fn send_chunks(
     send: &SyncSender<Result<Chunk, EngineError>>,
 ) -> Result<(), EngineError> {
     let mut records = Vec::with_capacity(CHUNK);
-    let mut refused = None;
-    let mut flush = |records: &mut Vec<(Position, Record)>| {
+    let flush = |records: &mut Vec<(Position, Record)>| {
         let chunk = ready(rules, std::mem::take(records));
         let is_error = chunk.is_err();
         if send.send(chunk).is_err() || is_error {
@@ -78,12 +77,12 @@ fn send_chunks(
         flush(&mut records)
     });
     match read {
-        Ok(_last) => {}
-        Err(LogError::Stopped(_)) => return Ok(()),
-        Err(error) => refused = Some(error),
+        Err(LogError::Stopped(_)) => Ok(()),
+        read => {
+            let _left = flush(&mut records);
+            Ok(read.map(drop)?)
+        }
     }
-    let _left = flush(&mut records);
-    refused.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Makes records ready, on all cores.

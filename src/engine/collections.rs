@@ -74,11 +74,7 @@ impl Engine {
         if let Some(variant) = variant {
             writer.keep_digests(&variant)?;
         }
-        let settings = BuildSettings {
-            kind: new.kind,
-            metric: new.metric,
-            ..BuildSettings::default()
-        };
+        let settings = BuildSettings::new(new.kind, new.metric);
         settings.check()?;
         let (_report, description) = writer.build_index(&settings, &|_| ())?;
         let made = Made {
