@@ -8,6 +8,8 @@ mod answer;
 mod error;
 pub mod filter;
 mod items;
+#[cfg(test)]
+mod live_tests;
 mod models;
 mod query;
 mod query_cache;
