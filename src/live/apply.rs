@@ -18,8 +18,8 @@ use std::sync::Arc;
 const MERGED_ROWS: usize = 1_024;
 /// Most rows that one commit puts into one part.
 const CHUNK_ROWS: usize = 8_192;
-/// From here on, work on single steps is shared among threads.
-const PARALLEL_FROM: usize = 512;
+/// From here on (a replay), work is shared among threads; a commit waits for no other thread.
+const PARALLEL_FROM: usize = 4_096;
 
 /// What a commit brings, before it is in a part.
 #[derive(Default)]
@@ -211,10 +211,10 @@ impl Live {
             });
         }
         if !items.is_empty() {
-            let made: Vec<_> = items
-                .par_chunks(CHUNK_ROWS)
-                .map(|chunk| self.part(chunk))
-                .collect();
+            let made: Vec<_> = match items.len() {
+                PARALLEL_FROM.. => items.par_chunks(CHUNK_ROWS).map(|chunk| self.part(chunk)).collect(),
+                _ => vec![self.part(&items)],
+            };
             for (part, chunk) in made.into_iter().zip(items.chunks(CHUNK_ROWS)) {
                 match part {
                     Ok(part) => self.parts.push(part),
@@ -244,7 +244,7 @@ impl Live {
     fn part_of(&self, entries: Vec<Arc<Entry>>, vectors: Block) -> Part {
         Part {
             rows: Rows::new(entries, &self.snapshot.manifest().schema),
-            vectors: Arc::new(Vectors::Block(vectors)),
+            vectors: Arc::new(Vectors::Block(Box::new(vectors))),
         }
     }
 

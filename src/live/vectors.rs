@@ -6,7 +6,7 @@ use tempfile::TempPath;
 /// The vectors of a part.
 pub(super) enum Vectors {
     /// In memory, compared row by row.
-    Block(Block),
+    Block(Box<Block>),
     /// In a file that goes when nobody uses it any more.
     Sealed { index: Box<dyn Index>, _file: TempPath },
 }
@@ -14,7 +14,7 @@ pub(super) enum Vectors {
 impl Vectors {
     pub(super) fn index(&self) -> &dyn Index {
         match self {
-            Self::Block(block) => block,
+            Self::Block(block) => block.as_ref(),
             Self::Sealed { index, .. } => index.as_ref(),
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn merge(
     let blocks: Option<Vec<(&Block, Option<&RowSet>)>> = sources
         .iter()
         .map(|(vectors, alive)| match vectors {
-            Vectors::Block(block) => Some((block, *alive)),
+            Vectors::Block(block) => Some((&**block, *alive)),
             Vectors::Sealed { .. } => None,
         })
         .collect();
