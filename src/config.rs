@@ -29,6 +29,7 @@
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
+//! scroll_ttl_ms = 60000              # how long a scroll's view is held between two pages
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
 //!
@@ -121,6 +122,8 @@ pub struct ServerSettings {
     pub drain_timeout_ms: u64,
     /// How long a trending list is reused.
     pub trending_ttl_ms: u64,
+    /// How long a scroll's view is held between two pages.
+    pub scroll_ttl_ms: u64,
     /// What becomes of a text to encode that is longer than the model reads.
     pub long_text: LongText,
     /// What is checked before a snapshot is served.
@@ -136,6 +139,7 @@ impl Default for ServerSettings {
             max_in_flight: 256,
             drain_timeout_ms: 15_000,
             trending_ttl_ms: 5_000,
+            scroll_ttl_ms: 60_000,
             long_text: LongText::default(),
             verify: Verify::default(),
         }
@@ -147,6 +151,12 @@ impl ServerSettings {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long a scroll's view is held between two pages.
+    #[must_use]
+    pub fn scroll_ttl(&self) -> Duration {
+        Duration::from_millis(self.scroll_ttl_ms)
     }
 
     /// How long a drain may take.
@@ -165,6 +175,7 @@ impl ServerSettings {
                 ("max_in_flight", self.max_in_flight as u64, 1, 4096),
                 ("drain_timeout_ms", self.drain_timeout_ms, 0, DAY_MS),
                 ("trending_ttl_ms", self.trending_ttl_ms, 0, DAY_MS),
+                ("scroll_ttl_ms", self.scroll_ttl_ms, 1, DAY_MS),
             ],
         )
     }
@@ -338,6 +349,7 @@ mod tests {
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
         assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
         assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+        assert_eq!(config.server.scroll_ttl_ms, defaults.scroll_ttl_ms);
         assert_eq!(config.server.long_text, defaults.long_text);
         assert!(config.reranker.path.is_some());
         let (model, defaults) = (config.model, ModelSettings::default());
