@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod bad_rows;
+mod collections_api;
 mod damaged;
 mod efforts;
 mod encode;
@@ -23,6 +24,7 @@ mod hostile;
 mod hostile_filters;
 mod interrupted;
 mod items;
+mod items_api;
 mod limits;
 mod models;
 mod older;
@@ -32,7 +34,10 @@ mod pulls;
 mod rerank;
 mod reuse;
 mod search;
+mod snapshots_api;
 mod support;
 mod swaps;
 mod tei;
+mod streams_api;
 mod tools;
+mod writes_bad_input;

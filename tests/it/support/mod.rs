@@ -6,6 +6,7 @@ mod command;
 pub(crate) mod cross;
 mod model;
 pub(crate) mod models;
+pub(crate) mod points;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
 mod server;
