@@ -247,6 +247,8 @@ fn stage(
     watcher: &dyn Watcher,
 ) -> Result<Staged, RebuildError> {
     let base = view.snapshot();
+    // Vectors that are taken over live on: every byte is checked.
+    drop(collection.open(base.id(), Verify::Full)?);
     let mut writer = SnapshotWriter::new(collection, &sources.schema)?;
     writer.set_dimension(base.index().dimension());
     if let Some(variant) = sources.variant() {

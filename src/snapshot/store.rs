@@ -485,3 +485,66 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| SnapshotError::io(dir, "sync", source))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection(data: &Path) -> Collection {
+        let collection = Store::create(data).unwrap().collection("c").unwrap();
+        fs::create_dir_all(&collection.dir).unwrap();
+        collection
+    }
+
+    #[test]
+    fn the_pointer_remembers_what_it_named() {
+        let data = tempfile::tempdir().unwrap();
+        let collection = collection(data.path());
+        assert!(matches!(collection.current(), Err(SnapshotError::NoCollection { .. })));
+        for id in ["a", "b", "b", "c", "a"] {
+            collection.point_to(id).unwrap();
+        }
+        let pointer = collection.pointer().unwrap();
+        assert_eq!((pointer.snapshot.as_str(), pointer.history), ("a", vec!["b".to_owned(), "c".to_owned()]));
+        for at in 0..2 * MAX_HISTORY {
+            collection.point_to(&format!("s{at}")).unwrap();
+        }
+        let pointer = collection.pointer().unwrap();
+        assert_eq!(pointer.history.len(), MAX_HISTORY);
+        assert_eq!(pointer.history.last().map(String::as_str), Some("s198"));
+    }
+
+    #[test]
+    fn pointers_of_the_old_form_are_read_and_wrong_ones_refused() {
+        let data = tempfile::tempdir().unwrap();
+        let collection = collection(data.path());
+        let path = collection.dir.join(POINTER_FILE);
+        fs::write(&path, r#"{"snapshot":"a"}"#).unwrap();
+        let pointer = collection.pointer().unwrap();
+        assert_eq!((pointer.snapshot.as_str(), pointer.history.len()), ("a", 0));
+        for wrong in [
+            "", "{}", r#"{"snapshot":"../a"}"#, r#"{"snapshot":"a","history":["b/c"]}"#, r#"{"snapshot":"a","histori":[]}"#,
+        ] {
+            fs::write(&path, wrong).unwrap();
+            let error = collection.pointer().unwrap_err();
+            assert!(matches!(error, SnapshotError::Damaged { .. }), "{wrong}: {error}");
+        }
+        collection.point_to("b").unwrap();
+        assert_eq!(collection.current().unwrap(), "b", "whoever points mends it");
+    }
+
+    #[test]
+    fn what_is_thrown_away_is_gone_in_one_step() {
+        let data = tempfile::tempdir().unwrap();
+        let collection = collection(data.path());
+        fs::create_dir_all(collection.snapshot_dir("a")).unwrap();
+        fs::write(collection.snapshot_dir("a").join("x"), "x").unwrap();
+        fs::create_dir_all(collection.snapshot_dir("b")).unwrap();
+        collection.throw_away("a").unwrap();
+        assert_eq!(collection.snapshot_ids().unwrap(), ["b"]);
+        assert!(collection.trash().join("a/x").exists(), "still to be removed");
+        collection.empty_trash().unwrap();
+        assert!(!collection.trash().exists());
+        collection.empty_trash().unwrap();
+    }
+}
