@@ -1,12 +1,7 @@
 //! `alike serve`.
 
-<<<<<<< HEAD
 use crate::config::{ServerSettings, SnapshotSettings};
-use crate::engine::{Engine, ModelPlace, Settings, WriteSettings, cores};
-=======
-use crate::config::ServerSettings;
 use crate::engine::{Engine, ModelPlace, Settings, cores};
->>>>>>> writer
 use crate::http::{self, App, StopSignal};
 use crate::rebuild::Maintenance;
 use crate::telemetry::{self, Metrics};
