@@ -11,8 +11,6 @@
 mod codes;
 mod merge;
 mod scan;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 
