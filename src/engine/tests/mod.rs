@@ -138,11 +138,17 @@ fn document(view: &View, id: &str) -> Value {
 }
 
 fn price(engine: &Engine, id: &str) -> f64 {
-    document(&engine.view(POINTS).unwrap(), id)["price"].as_f64().unwrap()
+    document(&engine.view(POINTS).unwrap(), id)["price"]
+        .as_f64()
+        .unwrap()
 }
 
 fn outcomes(written: &Written) -> Vec<String> {
-    written.outcomes.iter().map(|outcome| format!("{outcome:?}")).collect()
+    written
+        .outcomes
+        .iter()
+        .map(|outcome| format!("{outcome:?}"))
+        .collect()
 }
 
 /// What was said of the one change that was refused.

@@ -54,12 +54,22 @@ fn a_snapshot_takes_over_with_what_came_after_it() {
     let engine = with_points(data.path());
     let collection = Store::open(data.path()).unwrap().collection(POINTS).unwrap();
     let empty = collection.current().unwrap();
-    write(&engine, vec![upsert("a", 1.0), upsert("b", 1.0), upsert("c", 1.0)]);
+    write(
+        &engine,
+        vec![upsert("a", 1.0), upsert("b", 1.0), upsert("c", 1.0)],
+    );
     let at = engine.view(POINTS).unwrap();
-    write(&engine, vec![update("a", json!({"price": 9})), delete("b"), upsert("d", 1.0)]);
+    write(
+        &engine,
+        vec![update("a", json!({"price": 9})), delete("b"), upsert("d", 1.0)],
+    );
     let before = everything(&engine);
     let id = publish_view(&at, data.path(), at.position(), &schema());
-    assert_eq!(engine.view(POINTS).unwrap().snapshot().id(), empty, "not before it is looked at");
+    assert_eq!(
+        engine.view(POINTS).unwrap().snapshot().id(),
+        empty,
+        "not before it is looked at"
+    );
     let adopted = engine.adopt_now(POINTS).unwrap();
     assert_eq!(adopted.snapshot().id(), id);
     assert_eq!((adopted.snapshot().rows(), adopted.live().live_rows()), (3, 1));
@@ -165,7 +175,11 @@ fn a_snapshot_of_another_schema_changes_the_rules() {
     write(&engine, vec![update("a", json!({"stock": true}))]);
     engine.adopt_now(POINTS).unwrap();
     let view = engine.view(POINTS).unwrap();
-    assert_eq!(view.count(Some(&json!({"stock": true}))).unwrap(), 1, "also what came before the swap");
+    assert_eq!(
+        view.count(Some(&json!({"stock": true}))).unwrap(),
+        1,
+        "also what came before the swap"
+    );
     let written = write(&engine, vec![update("a", json!({"stock": "many"}))]);
     assert_eq!(refusal(&written).0, "stock");
 }

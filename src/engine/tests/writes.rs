@@ -30,14 +30,33 @@ fn changes_are_visible_when_they_are_acknowledged() {
             upsert("e", 3.0),
         ],
     );
-    assert_eq!(outcomes(&written), ["Updated", "Deleted", "Missing", "Missing", "Created"]);
+    assert_eq!(
+        outcomes(&written),
+        ["Updated", "Deleted", "Missing", "Missing", "Created"]
+    );
     let now = engine.view(POINTS).unwrap();
-    assert_eq!(document(&now, "a"), json!({"id": "a", "price": 5.0, "color": "red"}));
-    assert!(now.item("b").is_err() && view.item("b").is_ok(), "a view stays as it was");
+    assert_eq!(
+        document(&now, "a"),
+        json!({"id": "a", "price": 5.0, "color": "red"})
+    );
+    assert!(
+        now.item("b").is_err() && view.item("b").is_ok(),
+        "a view stays as it was"
+    );
     let written = write(&engine, vec![update("a", json!({"color": null}))]);
     assert_eq!(outcomes(&written), ["Updated"]);
-    assert_eq!(document(&engine.view(POINTS).unwrap(), "a"), json!({"id": "a", "price": 5.0}));
-    assert_eq!(engine.view(POINTS).unwrap().count(Some(&json!({"price": {"gt": 4}}))).unwrap(), 1);
+    assert_eq!(
+        document(&engine.view(POINTS).unwrap(), "a"),
+        json!({"id": "a", "price": 5.0})
+    );
+    assert_eq!(
+        engine
+            .view(POINTS)
+            .unwrap()
+            .count(Some(&json!({"price": {"gt": 4}})))
+            .unwrap(),
+        1
+    );
 }
 
 #[test]
@@ -63,7 +82,10 @@ fn an_item_with_the_same_vector_keeps_its_row() {
     assert_eq!(view.item("a").unwrap().vector, vector);
     assert_eq!(price(&engine, "a"), 2.0);
     write(&engine, vec![update("a", json!({"vector": [0, 1, 0]}))]);
-    assert_eq!(engine.view(POINTS).unwrap().item("a").unwrap().vector, [0.0, 1.0, 0.0]);
+    assert_eq!(
+        engine.view(POINTS).unwrap().item("a").unwrap().vector,
+        [0.0, 1.0, 0.0]
+    );
     assert_eq!(price(&engine, "a"), 2.0);
 }
 
@@ -98,12 +120,20 @@ fn what_is_wrong_is_refused_by_name_and_changes_nothing() {
         (with("id", json!(1.5)), "id", "expected text or an integer"),
         (with("price", json!("cheap")), "price", "expected"),
         (with("vector", Value::Null), "vector", "is missing"),
-        (with("vector", json!([1, 2])), "vector", "has 2 numbers, this collection's vectors have 3"),
+        (
+            with("vector", json!([1, 2])),
+            "vector",
+            "has 2 numbers, this collection's vectors have 3",
+        ),
         (with("vector", json!([1, "NaN", 2])), "vector[1]", "NaN"),
         (with("vector", json!([1, 2, 1e39])), "vector[2]", "not finite"),
         (with("vector", json!([1e38, 0, 0])), "vector", "can be compared"),
         (update("a", json!({"id": "b"})), "id", "cannot be changed"),
-        (update("a", json!({"vector": null})), "vector", "cannot be removed"),
+        (
+            update("a", json!({"vector": null})),
+            "vector",
+            "cannot be removed",
+        ),
         (update("a", json!({"price": "cheap"})), "price", "expected"),
     ] {
         let written = write(&engine, vec![change]);
@@ -116,7 +146,10 @@ fn what_is_wrong_is_refused_by_name_and_changes_nothing() {
 
     let twice = vec![upsert("x", 1.0), upsert("y", 1.0), upsert("x", 2.0), delete("y")];
     let written = write(&engine, twice);
-    assert!(matches!(written.outcomes[..2], [Outcome::Created, Outcome::Created]));
+    assert!(matches!(
+        written.outcomes[..2],
+        [Outcome::Created, Outcome::Created]
+    ));
     for (at, first) in [(2, "position 0"), (3, "position 1")] {
         let said = format!("{:?}", written.outcomes[at]);
         assert!(said.contains(first) && said.contains("Rejected"), "{said}");
@@ -125,7 +158,9 @@ fn what_is_wrong_is_refused_by_name_and_changes_nothing() {
     let many = (0..1_001).map(|at| delete(&at.to_string())).collect();
     let error = engine.write(POINTS, many, &options()).unwrap_err();
     assert!(error.to_string().contains("1001"), "{error}");
-    let unknown = engine.write("nothing", vec![delete("a")], &options()).unwrap_err();
+    let unknown = engine
+        .write("nothing", vec![delete("a")], &options())
+        .unwrap_err();
     assert!(matches!(unknown, EngineError::NoCollection { .. }));
 }
 
@@ -170,10 +205,17 @@ fn no_update_is_lost_among_sixteen_threads() {
         for (id, last) in [("a", ROUNDS - 1), ("b", ROUNDS - 2)] {
             let document = document(&engine.view(POINTS).unwrap(), id);
             for thread in 0..THREADS {
-                assert_eq!(document[format!("t{thread}")], json!(last), "{id} {thread}: {document}");
+                assert_eq!(
+                    document[format!("t{thread}")],
+                    json!(last),
+                    "{id} {thread}: {document}"
+                );
             }
         }
-        assert_eq!(engine.view(POINTS).unwrap().position(), Position((2 + THREADS * ROUNDS) as u64));
+        assert_eq!(
+            engine.view(POINTS).unwrap().position(),
+            Position((2 + THREADS * ROUNDS) as u64)
+        );
     };
     check(&engine);
     drop(engine);
@@ -231,8 +273,13 @@ fn a_full_queue_says_when_to_come_again() {
         while serving.writer.waiting() < 2 {
             std::thread::yield_now();
         }
-        let error = engine.write(POINTS, vec![upsert("d", 1.0)], &options()).unwrap_err();
-        assert!(matches!(error, EngineError::Full { retry_after: 1, .. }), "{error}");
+        let error = engine
+            .write(POINTS, vec![upsert("d", 1.0)], &options())
+            .unwrap_err();
+        assert!(
+            matches!(error, EngineError::Full { retry_after: 1, .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains("2 changes wait"), "{error}");
         drop(desk);
     });
@@ -262,7 +309,10 @@ fn too_little_room_stops_writes_and_no_reads() {
     let engine = open_with(data.path(), |settings| settings.writes.min_free_bytes = u64::MAX);
     for changes in [vec![upsert("b", 1.0)], vec![delete("a")]] {
         let error = engine.write(POINTS, changes, &options()).unwrap_err();
-        assert!(matches!(error, EngineError::DiskLow { least: u64::MAX, .. }), "{error}");
+        assert!(
+            matches!(error, EngineError::DiskLow { least: u64::MAX, .. }),
+            "{error}"
+        );
     }
     let created = engine.create_collection("more", &points());
     assert!(matches!(created, Err(EngineError::DiskLow { .. })));
@@ -270,8 +320,13 @@ fn too_little_room_stops_writes_and_no_reads() {
     drop(engine);
 
     let engine = open_with(data.path(), |settings| settings.writes.live_bytes = 1);
-    let error = engine.write(POINTS, vec![upsert("b", 1.0)], &options()).unwrap_err();
-    assert!(matches!(error, EngineError::Full { retry_after: 5, .. }), "{error}");
+    let error = engine
+        .write(POINTS, vec![upsert("b", 1.0)], &options())
+        .unwrap_err();
+    assert!(
+        matches!(error, EngineError::Full { retry_after: 5, .. }),
+        "{error}"
+    );
     assert!(engine.is_full(&engine.view(POINTS).unwrap()));
     assert_eq!(outcomes(&write(&engine, vec![delete("a")])), ["Deleted"]);
 }
@@ -301,15 +356,28 @@ fn items_are_deleted_by_filter() {
     let data = tempfile::tempdir().unwrap();
     let engine = with_points(data.path());
     for part in 0..3 {
-        let items = (0..1_000).map(|at| upsert(&format!("{part}-{at}"), f64::from(at))).collect();
+        let items = (0..1_000)
+            .map(|at| upsert(&format!("{part}-{at}"), f64::from(at)))
+            .collect();
         write(&engine, items);
     }
     let filter = json!({"price": {"lt": 500}});
     let (deleted, position) = engine.delete_matching(POINTS, &filter, soon()).unwrap();
     assert_eq!((deleted, position), (1_500, Position(4_500)));
     let view = engine.view_at(POINTS, Some(position), soon()).unwrap();
-    assert_eq!((view.live().len(), view.count(Some(&filter)).unwrap()), (1_500, 0));
-    assert_eq!(engine.delete_matching(POINTS, &filter, soon()).unwrap(), (0, position));
-    let wrong = engine.delete_matching(POINTS, &json!({"weight": 1}), soon()).unwrap_err();
-    assert!(matches!(wrong, EngineError::Invalid { ref field, .. } if field == "filter.weight"), "{wrong}");
+    assert_eq!(
+        (view.live().len(), view.count(Some(&filter)).unwrap()),
+        (1_500, 0)
+    );
+    assert_eq!(
+        engine.delete_matching(POINTS, &filter, soon()).unwrap(),
+        (0, position)
+    );
+    let wrong = engine
+        .delete_matching(POINTS, &json!({"weight": 1}), soon())
+        .unwrap_err();
+    assert!(
+        matches!(wrong, EngineError::Invalid { ref field, .. } if field == "filter.weight"),
+        "{wrong}"
+    );
 }
