@@ -17,7 +17,10 @@ use tempfile::TempDir;
 /// Megabytes of memory that this process has.
 fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let resident = pages.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    let resident = pages
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<f64>().ok());
     resident.unwrap_or(0.0) * 4_096.0 / 1e6
 }
 
@@ -51,12 +54,13 @@ impl Catalog {
 
     /// Sums of three uniform numbers: close to a bell.
     fn noise(&mut self) -> Vec<f32> {
+        let dimension = self.dimension;
         let mut number = || {
             (0..3)
                 .map(|_| self.next() as f32 / (1_u64 << 31) as f32 - 0.5)
                 .sum()
         };
-        (0..self.dimension).map(|_| number()).collect()
+        (0..dimension).map(|_| number()).collect()
     }
 
     fn vector(&mut self) -> Vec<f32> {

@@ -6,8 +6,10 @@ use crate::snapshot::{Collection, Verify};
 use alike_indexes::{Request, recall};
 use serde::Serialize;
 
-/// Rows that are searched for.
-const SAMPLE: usize = 500;
+/// Rows that are searched for, at most and at least.
+const SAMPLE: (usize, usize) = (500, 100);
+/// Comparisons that all exact searches together may take, as far as the least number of rows allows.
+const COMPARISONS: usize = 25_000_000;
 /// Decides which.
 const SEED: u64 = 5;
 const K: usize = 10;
@@ -46,7 +48,11 @@ impl Verified {
 }
 
 /// Measures what a view answers with, on the current pool: its index, and the golden queries.
-pub(super) fn measure(engine: &Engine, view: &View, golden: &[GoldenQuery]) -> Result<Verified, RebuildError> {
+pub(super) fn measure(
+    engine: &Engine,
+    view: &View,
+    golden: &[GoldenQuery],
+) -> Result<Verified, RebuildError> {
     let index = view.snapshot().index();
     let (mut recall_at_10, mut sampled) = (None, 0);
     if !index.is_empty() {
@@ -54,7 +60,9 @@ pub(super) fn measure(engine: &Engine, view: &View, golden: &[GoldenQuery]) -> R
             k: K,
             ..Request::default()
         };
-        let measured = recall::measure(index, SAMPLE, SEED, &request)?;
+        let (most, least) = SAMPLE;
+        let sample = (COMPARISONS / index.len()).clamp(least, most);
+        let measured = recall::measure(index, sample, SEED, &request)?;
         (recall_at_10, sampled) = (Some(measured.recall), measured.queries);
     }
     Ok(Verified {
@@ -82,7 +90,8 @@ pub fn verify(
     watcher.at("verify", 0.0);
     let snapshot = collection.open(id, Verify::Full)?;
     let index = snapshot.index_path();
-    alike_indexes::verify(&index).map_err(|source| crate::snapshot::SnapshotError::Index { path: index, source })?;
+    alike_indexes::verify(&index)
+        .map_err(|source| crate::snapshot::SnapshotError::Index { path: index, source })?;
     check(watcher)?;
     watcher.at("verify", 0.5);
     let golden = read_golden(&collection.golden_path())?;

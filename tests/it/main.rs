@@ -9,6 +9,7 @@
     reason = "a failed expectation stops the test; clippy.toml allows it in test functions only, not in what they share"
 )]
 
+mod backup;
 mod bad_input;
 mod bad_rows;
 mod collections_api;
@@ -34,10 +35,11 @@ mod pulls;
 mod rerank;
 mod reuse;
 mod search;
+mod snapshot_cli;
 mod snapshots_api;
+mod streams_api;
 mod support;
 mod swaps;
 mod tei;
-mod streams_api;
 mod tools;
 mod writes_bad_input;
