@@ -55,7 +55,11 @@ pub(crate) fn state(server: &Server) -> (Value, Value, Value) {
     let count = server.post(&format!("{ITEMS}/count"), &json!({})).json();
     let search = json!({"vector": [1.0, 0.5], "limit": 100, "exact": true});
     let found = server.search("points", &search).json();
-    (count["count"].clone(), count["position"].clone(), found["hits"].clone())
+    (
+        count["count"].clone(),
+        count["position"].clone(),
+        found["hits"].clone(),
+    )
 }
 
 /// A call whose body is sent piece by piece.
@@ -97,5 +101,7 @@ impl Upload {
 /// Waits until there are so many items.
 #[track_caller]
 pub(crate) fn wait_for_count(server: &Server, wanted: u64) {
-    poll(&format!("{wanted} items"), || (count(server) == wanted).then_some(()));
+    poll(&format!("{wanted} items"), || {
+        (count(server) == wanted).then_some(())
+    });
 }
