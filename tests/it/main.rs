@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod bad_rows;
+mod crash;
 mod damaged;
 mod efforts;
 mod encode;
@@ -24,10 +25,13 @@ mod hostile_filters;
 mod interrupted;
 mod items;
 mod limits;
+mod live_writers;
+mod model_test;
 mod models;
 mod older;
 mod openai;
 mod operations;
+mod promises;
 mod pulls;
 mod rerank;
 mod reuse;

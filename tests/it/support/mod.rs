@@ -4,10 +4,12 @@ mod catalog;
 mod command;
 #[path = "../../../embeddings/tests/support/cross.rs"]
 pub(crate) mod cross;
+pub(crate) mod live;
 mod model;
 pub(crate) mod models;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
+mod random;
 mod server;
 mod store;
 #[path = "../../../embeddings/tests/support/tiny.rs"]
@@ -21,6 +23,7 @@ pub(crate) use command::{
     ordinary_user, points_jsonl, send,
 };
 pub(crate) use model::{other_model, venv_python};
+pub(crate) use random::Random;
 pub(crate) use server::{Answer, Server, refused_in_a_crowd};
 pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
 
