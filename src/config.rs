@@ -29,8 +29,19 @@
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
+//! scroll_ttl_ms = 60000              # how long a scroll's view is held between two pages
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
+//!
+//! [snapshots]
+//! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
+//! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
+//! rebuild_least = 1000               # … but never for fewer new or deleted items than this
+//! rebuild_after_s = 0                # … or the snapshot is as old and something has changed
+//! build_threads = 1                  # threads of a build beside serving; default: half of the cores
+//! keep = 3                           # earlier snapshots that are kept to go back to
+//! gate_recall = 0.01                 # the most recall@10 that a new snapshot may lose
+//! gate_golden = 0.02                 # the most of the golden queries' score that it may lose
 //!
 //! [collections.products]             # `alike schema FILE` prints a starting point
 //! id = "id"
@@ -40,8 +51,10 @@
 //! ```
 
 mod model;
+mod snapshots;
 
 pub use model::ModelSettings;
+pub use snapshots::SnapshotSettings;
 
 use crate::engine::ModelPlace;
 use crate::schema::Schema;
@@ -68,6 +81,8 @@ pub struct Config {
     pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
+    /// New snapshots.
+    pub snapshots: SnapshotSettings,
     /// Schemas by name of the collection.
     pub collections: BTreeMap<String, Schema>,
 }
@@ -107,6 +122,8 @@ pub struct ServerSettings {
     pub drain_timeout_ms: u64,
     /// How long a trending list is reused.
     pub trending_ttl_ms: u64,
+    /// How long a scroll's view is held between two pages.
+    pub scroll_ttl_ms: u64,
     /// What becomes of a text to encode that is longer than the model reads.
     pub long_text: LongText,
     /// What is checked before a snapshot is served.
@@ -122,6 +139,7 @@ impl Default for ServerSettings {
             max_in_flight: 256,
             drain_timeout_ms: 15_000,
             trending_ttl_ms: 5_000,
+            scroll_ttl_ms: 60_000,
             long_text: LongText::default(),
             verify: Verify::default(),
         }
@@ -133,6 +151,12 @@ impl ServerSettings {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long a scroll's view is held between two pages.
+    #[must_use]
+    pub fn scroll_ttl(&self) -> Duration {
+        Duration::from_millis(self.scroll_ttl_ms)
     }
 
     /// How long a drain may take.
@@ -151,6 +175,7 @@ impl ServerSettings {
                 ("max_in_flight", self.max_in_flight as u64, 1, 4096),
                 ("drain_timeout_ms", self.drain_timeout_ms, 0, DAY_MS),
                 ("trending_ttl_ms", self.trending_ttl_ms, 0, DAY_MS),
+                ("scroll_ttl_ms", self.scroll_ttl_ms, 1, DAY_MS),
             ],
         )
     }
@@ -238,6 +263,7 @@ impl Config {
             })?;
         config.server.check().map_err(content)?;
         config.model.check().map_err(content)?;
+        config.snapshots.check().map_err(content)?;
         Ok(config)
     }
 
@@ -323,6 +349,7 @@ mod tests {
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
         assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
         assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+        assert_eq!(config.server.scroll_ttl_ms, defaults.scroll_ttl_ms);
         assert_eq!(config.server.long_text, defaults.long_text);
         assert!(config.reranker.path.is_some());
         let (model, defaults) = (config.model, ModelSettings::default());

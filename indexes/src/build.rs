@@ -39,6 +39,9 @@ pub struct BuildSettings {
     pub seed: u64,
     /// Threads; `None` is one per core.
     pub threads: Option<usize>,
+    /// Whether the file survives a power cut from when the build returns. `false` saves waiting for the disk, for files
+    /// that are made anew after a restart anyway.
+    pub durable: bool,
 }
 
 impl BuildSettings {
@@ -56,6 +59,20 @@ impl BuildSettings {
             codes: None,
             seed: 1,
             threads: None,
+            durable: true,
+        }
+    }
+
+    /// Settings to seal a [`Block`](crate::Block) with: kind graph on one thread, soon done, not synced to disk.
+    #[must_use]
+    pub fn sealing(metric: Metric) -> Self {
+        Self {
+            ef_construction: 64,
+            held_out: 200,
+            codes: Some(CodeBits::Four),
+            threads: Some(1),
+            durable: false,
+            ..Self::new(Kind::Graph, metric)
         }
     }
 
@@ -271,8 +288,44 @@ fn build_here(
         done: total,
         total,
     });
-    let mut description = blank(vectors, settings);
-    let (bytes, inherited) = write(path, &mut description, &rows, previous, settings, progress)?;
+    finish(
+        &rows,
+        vectors.dimension(),
+        previous,
+        settings,
+        (started, progress),
+        path,
+    )
+}
+
+/// Builds an index file of rows that are prepared already.
+pub(crate) fn build_prepared(
+    rows: &AlignedRows,
+    dimension: usize,
+    settings: &BuildSettings,
+    progress: &(dyn Fn(Progress) + Sync),
+    path: &Path,
+) -> Result<BuildReport, IndexError> {
+    settings.check()?;
+    settings.check_factory(Some(dimension))?;
+    let started = Instant::now();
+    in_pool(settings, path, || {
+        finish(rows, dimension, None, settings, (started, progress), path)
+    })
+}
+
+/// From prepared rows to the report.
+fn finish(
+    rows: &AlignedRows,
+    dimension: usize,
+    previous: Option<&GraphIndex>,
+    settings: &BuildSettings,
+    (started, progress): (Instant, &(dyn Fn(Progress) + Sync)),
+    path: &Path,
+) -> Result<BuildReport, IndexError> {
+    let len = rows.as_rows().len();
+    let mut description = Description::plain(settings.kind, settings.metric, dimension, len);
+    let (bytes, inherited) = write(path, &mut description, rows, previous, settings, progress)?;
     let recall = if settings.kind == Kind::Flat {
         Some(1.0)
     } else {
@@ -305,7 +358,7 @@ fn write(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(u64, Inherited), IndexError> {
     let bytes = match settings.kind {
-        Kind::Flat => flat::write(path, description, rows.as_rows().values())?,
+        Kind::Flat => flat::write(path, description, rows.as_rows().values(), settings.durable)?,
         Kind::Hnsw => hnsw::write(path, description, rows, settings, progress)?,
         Kind::Graph => {
             let older = previous
@@ -316,29 +369,4 @@ fn write(
         Kind::Faiss => faiss::write(path, description, rows, settings, progress)?,
     };
     Ok((bytes, Inherited::default()))
-}
-
-/// What is known before anything is built.
-fn blank(vectors: VectorsView<'_>, settings: &BuildSettings) -> Description {
-    Description {
-        kind: settings.kind,
-        metric: settings.metric,
-        dimension: vectors.dimension(),
-        rows: vectors.len(),
-        m: 0,
-        ef_construction: 0,
-        factory: None,
-        beam: 0,
-        recall_target: 1.0,
-        held_out: 0,
-        duplicates: 0,
-        calibration: Vec::new(),
-        layers: Vec::new(),
-        entry: 0,
-        code_bits: 0,
-        code_error: 0.0,
-        far_error: 0.0,
-        longest: 0.0,
-        entries: 0,
-    }
 }

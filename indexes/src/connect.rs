@@ -6,6 +6,8 @@
 //! link outside the forest.
 
 use crate::prepare::NO_ROW;
+use crate::row::RowId;
+use crate::row_set::RowSet;
 
 /// Lists of links of equal width, nearest first, [`NO_ROW`] behind the last.
 pub(crate) struct Lists<'a> {
@@ -70,6 +72,29 @@ impl Lists<'_> {
         };
         free.or_else(spare).map(|slot| start + slot)
     }
+}
+
+/// How many of `rows` rows cannot be reached from `starts` over `links`, lists of `width` each. `equals` gives the rows
+/// that count as reached together with a node, itself among them.
+pub(crate) fn unreached<I: Iterator<Item = RowId>>(
+    (links, width): (&[u32], usize),
+    starts: &[u32],
+    rows: usize,
+    equals: impl Fn(u32) -> I,
+) -> usize {
+    let (mut nodes, mut reached) = (RowSet::new(rows), RowSet::new(rows));
+    let mut open: Vec<u32> = starts.to_vec();
+    while let Some(node) = open.pop() {
+        if !nodes.insert(RowId(node)) {
+            continue;
+        }
+        equals(node).for_each(|row| {
+            reached.insert(row);
+        });
+        let start = node as usize * width;
+        open.extend(used(links.get(start..start + width).unwrap_or(&[])));
+    }
+    rows - reached.count()
 }
 
 /// The links of a list, without what fills it up.

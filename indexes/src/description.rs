@@ -92,6 +92,31 @@ const MAX_LAYERS: usize = 32;
 const MAX_BEAMS: usize = 256;
 
 impl Description {
+    /// That of an index of which nothing was measured.
+    pub(crate) fn plain(kind: Kind, metric: Metric, dimension: usize, rows: usize) -> Self {
+        Self {
+            kind,
+            metric,
+            dimension,
+            rows,
+            m: 0,
+            ef_construction: 0,
+            factory: None,
+            beam: 0,
+            recall_target: 1.0,
+            held_out: 0,
+            duplicates: 0,
+            calibration: Vec::new(),
+            layers: Vec::new(),
+            entry: 0,
+            code_bits: 0,
+            code_error: 0.0,
+            far_error: 0.0,
+            longest: 0.0,
+            entries: 0,
+        }
+    }
+
     /// Values per stored row.
     pub(crate) fn stride(&self) -> usize {
         stride_of(self.dimension)

@@ -47,8 +47,13 @@ impl FlatIndex {
 }
 
 /// Writes a flat index of prepared rows; gives its length in bytes.
-pub(crate) fn write(path: &Path, description: &Description, rows: &[f32]) -> Result<u64, IndexError> {
-    let mut writer = FileWriter::create(path, description.kind.code(), 2)?;
+pub(crate) fn write(
+    path: &Path,
+    description: &Description,
+    rows: &[f32],
+    durable: bool,
+) -> Result<u64, IndexError> {
+    let mut writer = FileWriter::create(path, description.kind.code(), 2, durable)?;
     writer.section(tag::DESCRIPTION, &description.encode())?;
     writer.section(tag::VECTORS, rows)?;
     writer.publish()

@@ -25,7 +25,7 @@ use crate::vectors::VectorsView;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Every row is compared; always exact.
+    /// Every row is compared; always exact. A [`Block`](crate::Block) in memory is of this kind too.
     Flat,
     /// A hierarchical navigable small world graph (Malkov and Yashunin, arXiv 1603.09320) over f32 rows.
     Hnsw,
@@ -92,10 +92,10 @@ impl FromStr for Kind {
 
 /// An opened index. Shared between threads; each thread brings its own [`Scratch`].
 pub trait Index: Send + Sync + fmt::Debug {
-    /// What the file says about itself.
+    /// What the file (or [`Block`](crate::Block)) says about itself.
     fn description(&self) -> &Description;
 
-    /// Bytes of the index file.
+    /// Bytes of the index file, or in memory where there is none.
     fn bytes(&self) -> u64;
 
     /// Bytes of it that searches keep coming back to, which should stay in memory.
@@ -105,6 +105,12 @@ pub trait Index: Send + Sync + fmt::Debug {
 
     /// One vector as it is stored (metric cosine: normalized); `None` past the last row.
     fn vector(&self, row: RowId) -> Option<&[f32]>;
+
+    /// How many rows no walk can find, because no links lead to them from where walks start. Builds link every row in, so
+    /// anything but 0 means a file that is wrong. Kinds without links have 0; reads all links where there are some.
+    fn unreachable(&self) -> usize {
+        0
+    }
 
     /// Finds the rows nearest to `query`; the answer is in [`Scratch::neighbors`], best first. It holds
     /// `min(k, rows admitted by the filter)` rows, never fewer.

@@ -27,6 +27,7 @@
 //! `build` → `hnsw`, `flat` or `faiss` (optional feature) → `file` (sections, checksums, the map) → `search` (request, plan, scratch) with
 //! [`kernel`] below everything. The file format is written down in `FORMAT.md`.
 
+mod block;
 mod build;
 mod connect;
 mod description;
@@ -51,6 +52,7 @@ mod row_set;
 mod search;
 pub mod vectors;
 
+pub use block::Block;
 pub use build::{BuildReport, BuildSettings, Phase, Progress, build, rebuild};
 pub use description::{BeamRecall, Description};
 pub use error::{IndexError, Place};

@@ -1,12 +1,16 @@
-//! Exact nearest neighbors on all cores, and the share of them that an answer holds.
+//! Exact nearest neighbors on all cores, the share of them that an answer holds, and the recall of an opened index.
+
+use serde::Serialize;
 
 use crate::error::IndexError;
+use crate::index::Index;
 use crate::kernel::Kernels;
 use crate::metric::Metric;
 use crate::prepare::prepare_rows;
-use crate::row::Neighbor;
+use crate::random::SplitMix;
+use crate::row::{Neighbor, RowId};
 use crate::row_set::RowSet;
-use crate::search::{Space, nearest};
+use crate::search::{Effort, Request, Space, nearest};
 use crate::vectors::VectorsView;
 
 /// The exact `k` nearest rows of each query, best first, ties by row number. Uses all threads of the current pool.
@@ -61,6 +65,81 @@ pub fn recall(found: &[u32], truth: &[u32]) -> f64 {
         return 1.0;
     }
     truth.iter().filter(|row| found.contains(row)).count() as f64 / truth.len() as f64
+}
+
+/// What [`measure`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Measured {
+    /// Rows that were asked for.
+    pub queries: usize,
+    /// Mean share of the exact nearest rows that were found, 0 to 1; 1 without any queries.
+    pub recall: f64,
+    /// The least share that any query found.
+    pub least: f64,
+}
+
+/// Recall of an opened index against exact search over it: `queries` of its rows (of those that the filter of `request`
+/// admits), drawn by `seed`, are searched for, and `request.k` others than the row itself are looked at. A row that is
+/// as near as the last of the exact answer is as good as that one. Uses all threads of the current pool, and no others.
+///
+/// Rows are easier to find than queries that are not in the index: compare such figures with each other only.
+///
+/// # Errors
+/// [`IndexError::FilterLength`]; what a search may answer for vectors as they are stored.
+pub fn measure(
+    index: &dyn Index,
+    queries: usize,
+    seed: u64,
+    request: &Request<'_>,
+) -> Result<Measured, IndexError> {
+    let mut rows: Vec<u32> = match request.filter {
+        Some(filter) => filter.iter().map(|row| row.0).collect(),
+        None => (0..index.len() as u32).collect(),
+    };
+    SplitMix(seed).shuffle(&mut rows);
+    rows.truncate(queries);
+    let mut values = Vec::with_capacity(rows.len() * index.dimension());
+    for &row in &rows {
+        values.extend_from_slice(index.vector(RowId(row)).unwrap_or(&[]));
+    }
+    let vectors = VectorsView::new(&values, index.dimension())?;
+    let k = request.k.saturating_add(1);
+    let ask = |effort| {
+        let request = Request {
+            k,
+            effort,
+            ..*request
+        };
+        index.search_batch(vectors, &request)
+    };
+    let (truth, found) = (ask(Effort::Exact)?, ask(request.effort)?);
+    let pairs = rows.iter().zip(truth.iter().zip(&found));
+    let shares: Vec<f64> = pairs
+        .map(|(&row, (truth, found))| share(row, request.k, &truth.neighbors, &found.neighbors))
+        .collect();
+    Ok(Measured {
+        queries: shares.len(),
+        recall: match shares.len() {
+            0 => 1.0,
+            len => shares.iter().sum::<f64>() / len as f64,
+        },
+        least: shares.iter().copied().fold(1.0, f64::min),
+    })
+}
+
+/// The share of the best `k` of `truth` that are in `found`, `row` itself aside; others with the score of the last one
+/// will do.
+fn share(row: u32, k: usize, truth: &[Neighbor], found: &[Neighbor]) -> f64 {
+    let others = |neighbors: &[Neighbor]| -> Vec<Neighbor> {
+        let others = neighbors.iter().filter(|neighbor| neighbor.row.0 != row);
+        others.take(k).copied().collect()
+    };
+    let (truth, found) = (others(truth), others(found));
+    let Some(last) = truth.last() else {
+        return 1.0;
+    };
+    let good = found.iter().filter(|neighbor| neighbor.score >= last.score);
+    good.count().min(truth.len()) as f64 / truth.len() as f64
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! A set of rows as a bitmap: what a filter admits.
+//! A set of rows as a bitmap: what a filter admits, or which rows are still there.
 
 use crate::row::RowId;
 
-/// A set of rows of one index: one bit per row, and the number of bits that are set.
+/// A set of rows of one index: one bit per row, and the number of bits that are set. A clone copies the bits (19 kB for
+/// 150,000 rows).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowSet {
     words: Vec<u64>,
@@ -63,6 +64,35 @@ impl RowSet {
         true
     }
 
+    /// Takes a row out; says whether it was in the set.
+    pub fn remove(&mut self, row: RowId) -> bool {
+        if !self.contains(row) {
+            return false;
+        }
+        self.words[row.index() / 64] &= !(1 << (row.0 % 64));
+        self.count -= 1;
+        true
+    }
+
+    /// Makes the set one over rows `0..len`, if that is more than it is over now. The new rows are in the set when
+    /// `admitted`.
+    pub fn grow(&mut self, len: usize, admitted: bool) {
+        let old = self.len;
+        if len <= old {
+            return;
+        }
+        self.words.resize(len.div_ceil(64), 0);
+        self.len = len;
+        if admitted {
+            let first = old / 64;
+            let kept = (1 << (old % 64)) - 1;
+            for (position, word) in self.words.iter_mut().enumerate().skip(first) {
+                *word |= if position == first { !kept } else { !0 };
+            }
+            self.recount();
+        }
+    }
+
     /// Whether the row is in the set; false for a row outside `0..len`.
     #[inline]
     #[must_use]
@@ -96,6 +126,15 @@ impl RowSet {
             .iter_mut()
             .zip(&other.words)
             .for_each(|(word, other)| *word |= other);
+        self.recount();
+    }
+
+    /// Takes out the rows of `other`. Rows that `other` does not reach stay.
+    pub fn and_not(&mut self, other: &Self) {
+        self.words
+            .iter_mut()
+            .zip(&other.words)
+            .for_each(|(word, other)| *word &= !other);
         self.recount();
     }
 
@@ -164,6 +203,57 @@ mod tests {
             (set.count(), RowSet::full(65).count(), RowSet::full(0).count()),
             (1, 65, 0)
         );
+    }
+
+    /// One change of a set.
+    #[derive(Debug, Clone)]
+    enum Change {
+        Insert(u32),
+        Remove(u32),
+        Grow(usize, bool),
+        AndNot(Vec<bool>),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            (0_u32..300).prop_map(Change::Insert),
+            (0_u32..300).prop_map(Change::Remove),
+            (0_usize..300, any::<bool>()).prop_map(|(len, admitted)| Change::Grow(len, admitted)),
+            proptest::collection::vec(any::<bool>(), 0..300).prop_map(Change::AndNot),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn changes_agree_with_plain_booleans(
+            start in proptest::collection::vec(any::<bool>(), 0..200),
+            changes in proptest::collection::vec(change(), 0..40),
+        ) {
+            let (mut set, mut plain): (RowSet, Vec<bool>) = (start.iter().copied().collect(), start);
+            for change in changes {
+                match change {
+                    Change::Insert(row) => {
+                        let there = plain.get_mut(row as usize).map(|flag| std::mem::replace(flag, true));
+                        prop_assert_eq!(set.insert(RowId(row)), there == Some(false));
+                    }
+                    Change::Remove(row) => {
+                        let there = plain.get_mut(row as usize).map(|flag| std::mem::replace(flag, false));
+                        prop_assert_eq!(set.remove(RowId(row)), there == Some(true));
+                    }
+                    Change::Grow(len, admitted) => {
+                        set.grow(len, admitted);
+                        plain.resize(plain.len().max(len), admitted);
+                    }
+                    Change::AndNot(other) => {
+                        set.and_not(&other.iter().copied().collect());
+                        plain.iter_mut().zip(&other).for_each(|(flag, other)| *flag &= !other);
+                    }
+                }
+                prop_assert_eq!(flags(&set), plain.clone());
+                prop_assert_eq!(set.count(), plain.iter().filter(|flag| **flag).count());
+                prop_assert_eq!(&set, &plain.iter().copied().collect::<RowSet>(), "no bits past the end");
+            }
+        }
     }
 
     proptest! {

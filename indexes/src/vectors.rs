@@ -140,6 +140,11 @@ impl AlignedRows {
         self.values.as_mut_slice()
     }
 
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.storage.capacity() * size_of::<f32>()
+    }
+
     /// Values per row.
     pub(crate) fn stride(&self) -> usize {
         self.stride

@@ -1,11 +1,12 @@
 //! Encode, search, rank, and say how.
 
-use super::filter::Filter;
 use super::query::{check_text, check_vector, resolve_examples};
 use super::query_cache::QueryCache;
 use super::{EngineError, Query, Search, View};
+use crate::live::{Asked, Candidate, Place, SearchReport};
+use crate::log::Position;
 use crate::telemetry::Metrics;
-use alike_indexes::{Effort, IndexError, Plan, Request, RowId, RowSet, Scratch};
+use alike_indexes::{Effort, IndexError, Scratch};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -26,6 +27,8 @@ pub struct Answer {
     pub partial: bool,
     /// How it was answered.
     pub plan: PlanReport,
+    /// The last change that the answer knows of.
+    pub position: Position,
 }
 
 /// One hit.
@@ -55,15 +58,19 @@ pub struct PlanReport {
     pub distances: u64,
     /// Bytes of the index read.
     pub bytes: u64,
-    /// Rows that pass the filter; absent without one.
+    /// Items newer than the snapshot, searched beside it.
+    pub live_rows: usize,
+    /// Items that pass the filter; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admissible: Option<usize>,
     /// Milliseconds spent encoding the text.
     pub encode_ms: f64,
     /// Milliseconds spent evaluating the filter.
     pub filter_ms: f64,
-    /// Milliseconds spent in the index.
+    /// Milliseconds spent in the index and the live part.
     pub search_ms: f64,
+    /// Those of them that were spent in the live part.
+    pub live_ms: f64,
 }
 
 /// Settings are calibrated with items as queries. Words lie farther from items than items from each other, and a walk
@@ -77,7 +84,7 @@ pub struct PlanReport {
 const WORDS_MISS: f32 = 3.0;
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+    static SCRATCH: RefCell<(Scratch, Vec<Candidate>)> = RefCell::default();
 }
 
 pub(super) fn answer(
@@ -91,41 +98,59 @@ pub(super) fn answer(
     let target = resolve(view, &search.query, queries, metrics)?;
     let encode_ms = milliseconds(encoding);
     let filtering = Instant::now();
-    let admissible = admissible(view, search)?;
+    let filter = view.filter(search.filter.as_ref())?;
+    let selection = view.live().select(filter.as_ref());
+    let admissible = filter.map(|_| selection.count());
     let filter_ms = milliseconds(filtering);
     // Examples are found too and left out afterwards, so as many more are looked for.
-    let request = Request {
+    let asked = Asked {
         k: search.limit + target.excluded.len(),
         effort: effort(view, search),
-        filter: admissible.as_ref(),
     };
     let searching = Instant::now();
-    SCRATCH.with_borrow_mut(|scratch| {
-        let report = view.snapshot().index().search(&target.vector, &request, scratch);
+    SCRATCH.with_borrow_mut(|(scratch, found)| {
+        let report = view.live().search(&target.vector, asked, &selection, scratch, found);
         let report = report.map_err(|error| unusable(&search.query, error))?;
         let elapsed = searching.elapsed();
-        let kind = report.plan.name();
-        metrics.searched(view.collection(), kind, elapsed);
-        let plan = PlanReport {
-            kind,
-            recall_target: recall_target(view, search.effort),
-            beam: report.beam,
-            hops: report.hops,
-            distances: report.distances,
-            bytes: report.bytes,
-            admissible: admissible.as_ref().map(RowSet::count),
+        metrics.searched(view.collection(), report.report.plan.name(), elapsed);
+        let took = Took {
             encode_ms,
             filter_ms,
             search_ms: elapsed.as_secs_f64() * 1e3,
         };
-        let hits = hits(view, search, &target.excluded, scratch)?;
         Ok(Answer {
-            hits,
-            exact: report.plan == Plan::Exact,
-            partial: report.partial,
-            plan,
+            hits: hits(view, search, &target.excluded, found)?,
+            exact: report.exact,
+            partial: report.report.partial,
+            plan: plan(recall_target(view, search.effort), admissible, &report, &took),
+            position: view.position(),
         })
     })
+}
+
+/// Milliseconds that the steps of a call took.
+struct Took {
+    encode_ms: f64,
+    filter_ms: f64,
+    search_ms: f64,
+}
+
+fn plan(recall_target: f32, admissible: Option<usize>, search: &SearchReport, took: &Took) -> PlanReport {
+    let report = &search.report;
+    PlanReport {
+        kind: report.plan.name(),
+        recall_target,
+        beam: report.beam,
+        hops: report.hops,
+        distances: report.distances,
+        bytes: report.bytes,
+        live_rows: search.live.rows,
+        admissible,
+        encode_ms: took.encode_ms,
+        filter_ms: took.filter_ms,
+        search_ms: took.search_ms,
+        live_ms: search.live.elapsed.as_secs_f64() * 1e3,
+    }
 }
 
 /// How hard the index is to look.
@@ -153,7 +178,7 @@ fn recall_target(view: &View, effort: Effort) -> f32 {
 
 struct Target<'a> {
     vector: Vector<'a>,
-    excluded: Vec<RowId>,
+    excluded: Vec<Place>,
 }
 
 /// A query's vector: that of the call, or one that was made for it.
@@ -211,33 +236,24 @@ fn resolve<'a>(
             let examples = resolve_examples(like, unlike, view)?;
             Ok(Target {
                 vector: Vector::Made(examples.vector),
-                excluded: examples.rows,
+                excluded: examples.places,
             })
         }
     }
 }
 
-fn admissible(view: &View, search: &Search) -> Result<Option<RowSet>, EngineError> {
-    let Some(filter) = &search.filter else {
-        return Ok(None);
-    };
-    let filter = Filter::parse(filter, &view.snapshot().manifest().schema, "filter")?;
-    Ok(Some(filter.select(view.snapshot())))
-}
-
 fn hits(
     view: &View,
     search: &Search,
-    excluded: &[RowId],
-    scratch: &Scratch,
+    excluded: &[Place],
+    found: &[Candidate],
 ) -> Result<Vec<Hit>, EngineError> {
-    scratch
-        .neighbors()
+    found
         .iter()
-        .filter(|found| !excluded.contains(&found.row))
+        .filter(|found| !excluded.contains(&found.place))
         .filter(|found| search.min_score.is_none_or(|least| found.score >= least))
         .take(search.limit)
-        .map(|found| view.hit(found.row, found.score, search.fields.as_deref()))
+        .filter_map(|found| view.hit(found.place, found.score, search.fields.as_deref()).transpose())
         .collect()
 }
 
@@ -255,49 +271,24 @@ fn milliseconds(since: Instant) -> f64 {
 }
 
 impl View {
-    /// The row of the item that `field` of the request names.
-    pub(super) fn row_named(&self, field: &str, id: &str) -> Result<RowId, EngineError> {
-        self.snapshot().row_of(id).ok_or_else(|| EngineError::NoItem {
-            field: field.to_owned(),
-            collection: self.collection().to_owned(),
-            id: id.chars().take(100).collect(),
-        })
-    }
-
-    /// A hit with the chosen fields of its item, or all of them.
-    pub(super) fn hit(&self, row: RowId, score: f32, fields: Option<&[String]>) -> Result<Hit, EngineError> {
-        let id = self.snapshot().item_id(row);
-        let id = id.ok_or_else(|| self.damaged(row, "id"))?.to_owned();
-        let fields = self.fields(row, fields)?;
-        Ok(Hit { id, score, fields })
-    }
-
-    /// The chosen fields of an item, or all of them.
-    pub(super) fn fields(&self, row: RowId, chosen: Option<&[String]>) -> Result<Box<RawValue>, EngineError> {
-        let document = self
-            .snapshot()
-            .document(row)
-            .ok_or_else(|| self.damaged(row, "document"))?;
-        let picked = match chosen {
-            None => serde_json::from_slice::<Box<RawValue>>(document),
-            Some(chosen) => pick(document, chosen),
-        };
-        picked.map_err(|_| self.damaged(row, "document"))
-    }
-
-    fn damaged(&self, row: RowId, what: &str) -> EngineError {
-        EngineError::Refused {
-            name: self.collection().to_owned(),
-            reason: format!(
-                "snapshot {} has no readable {what} for row {}",
-                self.snapshot().id(),
-                row.0
-            ),
-        }
+    /// A hit with the chosen fields of its item, or all of them; none where the view has no item at this place.
+    pub(super) fn hit(
+        &self,
+        place: Place,
+        score: f32,
+        fields: Option<&[String]>,
+    ) -> Result<Option<Hit>, EngineError> {
+        let item = self.live().item(place).map_err(|error| self.unreadable(&error))?;
+        let Some(item) = item else { return Ok(None) };
+        Ok(Some(Hit {
+            id: item.id.to_owned(),
+            score,
+            fields: self.fields(&item, fields)?,
+        }))
     }
 }
 
-fn pick(document: &[u8], chosen: &[String]) -> serde_json::Result<Box<RawValue>> {
+pub(super) fn pick(document: &[u8], chosen: &[String]) -> serde_json::Result<Box<RawValue>> {
     let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(document)?;
     let picked: BTreeMap<&str, &RawValue> = chosen
         .iter()

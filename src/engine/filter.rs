@@ -1,4 +1,4 @@
-//! Filters: JSON in, a bitmap of admissible rows out.
+//! Filters: JSON in, a checked [`Filter`] out.
 //!
 //! ```json
 //! {"brand": "Acme", "price": {"gte": 10, "lt": 50}, "color": ["red", "blue"],
@@ -9,10 +9,11 @@
 //! key is a filterable field. A plain value means "equal", a list means "any of these". A field with several values
 //! matches when any of them does; a row without a value matches only under `not`.
 
+pub use crate::live::Filter;
+
 use super::EngineError;
 use crate::schema::{FieldType, Schema, TIMESTAMP_FORMS, shown, timestamp_of};
-use crate::snapshot::{Snapshot, Test};
-use alike_indexes::RowSet;
+use crate::snapshot::Test;
 use serde_json::{Map, Value};
 
 /// Objects may nest this deep.
@@ -21,19 +22,6 @@ pub const MAX_DEPTH: usize = 16;
 pub const MAX_CONDITIONS: usize = 256;
 /// A filter may list this many values in all.
 pub const MAX_VALUES: usize = 10_000;
-
-/// A checked filter.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Filter {
-    /// All of these.
-    All(Vec<Filter>),
-    /// Any of these.
-    Any(Vec<Filter>),
-    /// Not this.
-    Not(Box<Filter>),
-    /// A test on one field.
-    Field(String, Test),
-}
 
 impl Filter {
     /// Checks `value` against `schema`. `path` names the filter in errors ("filter").
@@ -51,42 +39,6 @@ impl Filter {
     pub fn parse_field(field: &str, value: &Value, schema: &Schema, path: &str) -> Result<Self, EngineError> {
         Parser::new(schema).field(field, value, path)
     }
-
-    /// The rows of `snapshot` that pass.
-    #[must_use]
-    pub fn select(&self, snapshot: &Snapshot) -> RowSet {
-        let rows = snapshot.rows();
-        match self {
-            Self::All(filters) => combine(filters, snapshot, RowSet::full(rows), RowSet::and),
-            Self::Any(filters) => combine(filters, snapshot, RowSet::new(rows), RowSet::or),
-            Self::Not(filter) => {
-                let mut selected = filter.select(snapshot);
-                selected.invert();
-                selected
-            }
-            Self::Field(field, test) => {
-                let mut selected = RowSet::new(rows);
-                if let Some(column) = snapshot.column(field) {
-                    column.select(test, &mut selected);
-                }
-                selected
-            }
-        }
-    }
-}
-
-fn combine(
-    filters: &[Filter],
-    snapshot: &Snapshot,
-    empty: RowSet,
-    join: impl Fn(&mut RowSet, &RowSet),
-) -> RowSet {
-    let mut parts = filters.iter().map(|filter| filter.select(snapshot));
-    let Some(mut rows) = parts.next() else {
-        return empty;
-    };
-    parts.for_each(|part| join(&mut rows, &part));
-    rows
 }
 
 struct Parser<'a> {
@@ -155,7 +107,7 @@ impl<'a> Parser<'a> {
     }
 
     fn field(&mut self, field: &str, value: &Value, path: &str) -> Result<Filter, EngineError> {
-        let kind = self.filterable(field, path)?;
+        let (at, kind) = self.filterable(field, path)?;
         self.count_condition(path)?;
         let tests = match value {
             Value::Object(operators) => self.operators(operators, kind, path)?,
@@ -165,14 +117,16 @@ impl<'a> Parser<'a> {
         Ok(Filter::All(
             tests
                 .into_iter()
-                .map(|test| Filter::Field(field.to_owned(), test))
+                .map(|test| Filter::Field(at, test))
                 .collect(),
         ))
     }
 
-    fn filterable(&self, field: &str, path: &str) -> Result<FieldType, EngineError> {
-        let found = self.schema.filters().find(|(name, _)| *name == field);
-        found.map(|(_, kind)| kind).ok_or_else(|| {
+    /// A filterable field's place among them, and its type.
+    fn filterable(&self, field: &str, path: &str) -> Result<(usize, FieldType), EngineError> {
+        let mut fields = self.schema.filters().enumerate();
+        let found = fields.find(|(_, (name, _))| *name == field);
+        found.map(|(at, (_, kind))| (at, kind)).ok_or_else(|| {
             let names: Vec<&str> = self.schema.filters().map(|(name, _)| name).collect();
             let list = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let detail = format!("{field:?} is not a filterable field of this collection (filterable: {list}); declare it with --filter when building");
@@ -241,12 +195,12 @@ impl<'a> Parser<'a> {
                 .iter()
                 .map(|v| number(v, kind, path))
                 .collect::<Result<_, _>>()
-                .map(Test::Numbers),
+                .map(Test::any_number),
             FieldType::Keyword | FieldType::Text | FieldType::Boolean => values
                 .iter()
                 .map(|v| keyword(v, kind, path))
                 .collect::<Result<_, _>>()
-                .map(Test::Keywords),
+                .map(Test::any_keyword),
         }
     }
 

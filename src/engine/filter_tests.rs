@@ -4,11 +4,12 @@ use super::Filter;
 use crate::catalog::Row;
 use crate::engine::query_cache::QueryCache;
 use crate::engine::{Query, Search, View};
+use crate::live::{Live, Place};
 use crate::schema::Schema;
 use crate::signals::Signals;
 use crate::snapshot::{BuildFacts, Made, Manifest, Snapshot, SnapshotWriter, Store, Verify};
 use crate::telemetry::Metrics;
-use alike_indexes::{BuildSettings, Effort, Kind, Metric};
+use alike_indexes::{BuildSettings, Effort, Kind, Metric, RowId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -257,7 +258,7 @@ fn view(rows: &[Case], kind: Kind) -> (tempfile::TempDir, View) {
         .unwrap();
     let snapshot: Snapshot = collection.open(&id, Verify::Full).unwrap();
     let signals = Arc::new(Signals::open(&collection.events_dir()).unwrap());
-    (folder, View::new("c".to_owned(), snapshot, None, signals))
+    (folder, View::new("c".into(), Live::new(Arc::new(snapshot)), None, signals))
 }
 
 /// The rows that pass, by falling dot product, equal ones by row: the whole truth about one search.
@@ -298,7 +299,8 @@ proptest! {
         for json in &filters {
             let expected = oracle(&rows, json, query);
             let filter = Filter::parse(json, &schema(), "filter").unwrap();
-            let selected: Vec<u32> = filter.select(view.snapshot()).iter().map(|row| row.0).collect();
+            let selection = view.live().select(Some(&filter));
+            let selected: Vec<u32> = (0..rows.len() as u32).filter(|&row| selection.admits(Place::Base(RowId(row)))).collect();
             let admitted: Vec<u32> = (0..).zip(&rows).filter(|(_, (document, _))| passes(json, document)).map(|(at, _)| at).collect();
             prop_assert_eq!(selected, admitted, "{}", json);
             let search = Search {

@@ -1,7 +1,8 @@
 //! What is asked: the call after its JSON has been read, checked against one view.
 
 use super::{EngineError, View};
-use alike_indexes::{Effort, Metric, RowId};
+use crate::live::{ItemRef, Place};
+use alike_indexes::{Effort, Metric};
 
 /// Most hits one call may ask for.
 pub const MAX_LIMIT: usize = 1_000;
@@ -80,14 +81,16 @@ pub(super) fn check_limit(limit: usize) -> Result<(), EngineError> {
 
 /// Every chosen field is one that some item has.
 pub(super) fn check_fields(fields: Option<&[String]>, view: &View) -> Result<(), EngineError> {
-    let (fields, known) = (fields.unwrap_or(&[]), &view.snapshot().manifest().document_fields);
-    if fields.len() > known.len() {
-        let detail = format!("names {} fields, the items have {}", fields.len(), known.len());
+    let (fields, live) = (fields.unwrap_or(&[]), view.live());
+    let known = live.document_fields().len();
+    if fields.len() > known {
+        let detail = format!("names {} fields, the items have {known}", fields.len());
         return Err(EngineError::invalid("fields", detail));
     }
-    match fields.iter().position(|field| !known.contains(field)) {
+    match fields.iter().position(|field| !live.has_document_field(field)) {
         None => Ok(()),
         Some(at) => {
+            let known: Vec<&str> = live.document_fields().collect();
             let detail = format!(
                 "no item has a field {:?}; there are {}",
                 fields[at],
@@ -110,9 +113,8 @@ pub(super) fn check_text(text: &str) -> Result<(), EngineError> {
 }
 
 pub(super) fn check_vector(vector: &[f32], view: &View) -> Result<(), EngineError> {
-    let index = view.snapshot().index();
-    let expected = index.dimension();
-    if view.snapshot().rows() > 0 && vector.len() != expected {
+    let expected = view.live().dimension();
+    if vector.len() != expected {
         let detail = format!(
             "has {} numbers, this collection's vectors have {expected}",
             vector.len()
@@ -125,7 +127,7 @@ pub(super) fn check_vector(vector: &[f32], view: &View) -> Result<(), EngineErro
             "is not a finite 32-bit number",
         ));
     }
-    if index.metric() == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
+    if view.live().metric() == Metric::Cosine && vector.iter().all(|&number| number == 0.0) {
         return Err(EngineError::invalid(
             "vector",
             "is all zeros: it has no direction to compare by cosine",
@@ -134,10 +136,10 @@ pub(super) fn check_vector(vector: &[f32], view: &View) -> Result<(), EngineErro
     Ok(())
 }
 
-/// Examples resolved to rows, and the vector that stands for them.
+/// Examples resolved to items, and the vector that stands for them.
 pub(super) struct Examples {
     pub(super) vector: Vec<f32>,
-    pub(super) rows: Vec<RowId>,
+    pub(super) places: Vec<Place>,
 }
 
 /// The mean of the liked items, moved away from the mean of the unliked: `like + (like − unlike)`.
@@ -159,41 +161,41 @@ pub(super) fn resolve_examples(
         let detail = format!("`like` and `unlike` name {total} items together, at most {MAX_EXAMPLES}");
         return Err(EngineError::invalid(field, detail));
     }
-    let mut rows = rows_of(like, "like", view)?;
-    let mut vector = mean(&rows, view);
+    let mut items = items_of(like, "like", view)?;
+    let mut vector = mean(&items, view);
     if !unlike.is_empty() {
-        let away = rows_of(unlike, "unlike", view)?;
+        let away = items_of(unlike, "unlike", view)?;
         let mean_away = mean(&away, view);
         vector
             .iter_mut()
             .zip(&mean_away)
             .for_each(|(toward, away)| *toward += *toward - away);
-        rows.extend(away);
+        items.extend(away);
     }
-    let cosine = view.snapshot().index().metric() == Metric::Cosine;
+    let cosine = view.live().metric() == Metric::Cosine;
     if cosine && vector.iter().all(|&number| number.abs() < f32::EPSILON) {
         return Err(EngineError::invalid(
             "like",
             "the examples cancel out; name others",
         ));
     }
-    Ok(Examples { vector, rows })
+    let places = items.iter().map(|item| item.place).collect();
+    Ok(Examples { vector, places })
 }
 
-fn rows_of(ids: &[String], field: &str, view: &View) -> Result<Vec<RowId>, EngineError> {
-    let row_of = |(at, id): (usize, &String)| view.row_named(&format!("{field}[{at}]"), id);
-    ids.iter().enumerate().map(row_of).collect()
+fn items_of<'a>(ids: &[String], field: &str, view: &'a View) -> Result<Vec<ItemRef<'a>>, EngineError> {
+    let item = |(at, id): (usize, &String)| view.item_named(&format!("{field}[{at}]"), id);
+    ids.iter().enumerate().map(item).collect()
 }
 
-fn mean(rows: &[RowId], view: &View) -> Vec<f32> {
-    let index = view.snapshot().index();
-    let mut sum = vec![0.0; index.dimension()];
-    for vector in rows.iter().filter_map(|&row| index.vector(row)) {
+fn mean(items: &[ItemRef<'_>], view: &View) -> Vec<f32> {
+    let mut sum = vec![0.0; view.live().dimension()];
+    for item in items {
         sum.iter_mut()
-            .zip(vector)
+            .zip(item.vector)
             .for_each(|(sum, number)| *sum += number);
     }
-    let count = rows.len() as f32;
+    let count = items.len() as f32;
     sum.iter_mut().for_each(|number| *number /= count);
     sum
 }

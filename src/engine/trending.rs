@@ -4,9 +4,7 @@ use super::filter::Filter;
 use super::query::{check_fields, check_limit};
 use super::{EngineError, Hit, View};
 use crate::signals::Window;
-use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
-use alike_indexes::RowId;
 use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +31,7 @@ pub struct TrendingQuery {
 }
 
 type Key = (String, String, Window, Option<String>);
-type List = Arc<Vec<(RowId, f32)>>;
+type List = Arc<Vec<(String, f32)>>;
 
 pub(super) struct TrendingCache {
     lists: Cache<Key, List>,
@@ -57,7 +55,7 @@ impl TrendingCache {
     ) -> Result<Vec<Hit>, EngineError> {
         check_limit(query.limit)?;
         check_fields(query.fields.as_deref(), view)?;
-        let filter = category_filter(view.snapshot(), query.category.as_deref())?;
+        let filter = category_filter(view, query.category.as_deref())?;
         let key = (
             view.collection().to_owned(),
             view.snapshot().id().to_owned(),
@@ -70,14 +68,16 @@ impl TrendingCache {
             .or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
         metrics.trending_requested(!entry.is_fresh());
         let list = entry.into_value();
-        list.iter()
-            .take(query.limit)
-            .map(|&(row, score)| view.hit(row, score, query.fields.as_deref()))
-            .collect()
+        // A list outlives views: items that went since are passed over.
+        let hits = list.iter().filter_map(|(id, score)| {
+            let found = view.live().find(id)?;
+            view.hit(found.place, *score, query.fields.as_deref()).transpose()
+        });
+        hits.take(query.limit).collect()
     }
 }
 
-fn category_filter(snapshot: &Snapshot, category: Option<&str>) -> Result<Option<Filter>, EngineError> {
+fn category_filter(view: &View, category: Option<&str>) -> Result<Option<Filter>, EngineError> {
     let Some(category) = category else { return Ok(None) };
     if category.len() > MAX_CATEGORY_BYTES {
         let detail = format!(
@@ -90,24 +90,20 @@ fn category_filter(snapshot: &Snapshot, category: Option<&str>) -> Result<Option
     Filter::parse_field(
         CATEGORY_FIELD,
         &category,
-        &snapshot.manifest().schema,
+        &view.snapshot().manifest().schema,
         CATEGORY_FIELD,
     )
     .map(Some)
 }
 
-fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(RowId, f32)> {
-    let snapshot = view.snapshot();
-    let admissible = filter.map(|filter| filter.select(snapshot));
+fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(String, f32)> {
+    let selection = view.live().select(filter);
     let served = |id: &str| {
-        snapshot
-            .row_of(id)
-            .is_some_and(|row| admissible.as_ref().is_none_or(|rows| rows.contains(row)))
+        let found = view.live().find(id);
+        found.is_some_and(|found| selection.admits(found.place))
     };
     let top = view
         .signals()
         .trending(jiff::Timestamp::now(), window, &served, CACHED_ITEMS);
-    top.into_iter()
-        .filter_map(|(id, score)| Some((snapshot.row_of(&id)?, score as f32)))
-        .collect()
+    top.into_iter().map(|(id, score)| (id, score as f32)).collect()
 }

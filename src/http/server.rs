@@ -83,6 +83,7 @@ async fn refresh(app: App, mut stopped: tokio::sync::watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
+        app.cursors().let_go();
         let looked = app.clone();
         let refreshed = tokio::task::spawn_blocking(move || looked.engine().refresh()).await;
         match refreshed {

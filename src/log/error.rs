@@ -29,7 +29,9 @@ pub enum LogError {
         first: Position,
     },
     /// Records that are asked for have been collected.
-    #[error("the log has records after {start} only, {wanted} was asked for: it was collected because no snapshot needed it")]
+    #[error(
+        "the log has records after {start} only, {wanted} was asked for: it was collected because no snapshot needed it"
+    )]
     Gone {
         /// What was asked for.
         wanted: Position,

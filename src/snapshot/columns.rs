@@ -16,10 +16,25 @@ use std::path::Path;
 
 pub(super) const COLUMNS_FILE: &str = "columns.rkyv";
 
-/// All columns, in the order of the filterable fields' names.
+/// All columns, in the order of the filterable fields' names: as a file of a snapshot, or in memory for live items.
 #[derive(Debug, Archive, Serialize, Deserialize)]
-pub(super) struct Columns {
+pub struct Columns {
     columns: Vec<Column>,
+}
+
+impl Columns {
+    /// Adds the rows that pass `test` of the filterable field `at` to `rows`.
+    pub fn select(&self, at: usize, test: &Test, rows: &mut RowSet) {
+        if let Some(column) = self.columns.get(at) {
+            column.select(test, rows);
+        }
+    }
+
+    /// Bytes of memory they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.columns.iter().map(Column::bytes).sum()
+    }
 }
 
 impl ArchivedColumns {
@@ -59,12 +74,12 @@ pub struct NumberColumn {
     rows: Vec<u32>,
 }
 
-/// What a filter asks of one column.
+/// What a filter asks of one column, or of one item's values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// Any of these keywords.
+    /// Any of these keywords; sorted.
     Keywords(Vec<String>),
-    /// Any of these numbers.
+    /// Any of these numbers; sorted, without a negative zero.
     Numbers(Vec<f64>),
     /// A number in this range.
     Range {
@@ -75,27 +90,151 @@ pub enum Test {
     },
 }
 
+impl Test {
+    /// Passes values with any of these keywords.
+    #[must_use]
+    pub fn any_keyword(mut terms: Vec<String>) -> Self {
+        terms.sort_unstable();
+        terms.dedup();
+        Self::Keywords(terms)
+    }
+
+    /// Passes values with any of these numbers, none of them NaN.
+    #[must_use]
+    pub fn any_number(mut numbers: Vec<f64>) -> Self {
+        // -0 + 0 is 0, so that the order of all numbers agrees with their equality.
+        numbers.iter_mut().for_each(|number| *number += 0.0);
+        numbers.sort_unstable_by(f64::total_cmp);
+        numbers.dedup();
+        Self::Numbers(numbers)
+    }
+
+    /// Whether an item with these values in the field passes: what [`Columns::select`] says of its row.
+    #[must_use]
+    pub fn accepts(&self, values: &FieldValues) -> bool {
+        match values {
+            FieldValues::Keywords(terms) => terms.iter().any(|term| self.accepts_keyword(term)),
+            FieldValues::Booleans(flags) => flags.iter().any(|&flag| self.accepts_keyword(word(flag))),
+            FieldValues::Numbers(numbers) => numbers.iter().any(|&number| self.accepts_number(number)),
+            FieldValues::Timestamps(times) => times.iter().any(|&time| self.accepts_number(time as f64)),
+        }
+    }
+
+    fn accepts_keyword(&self, term: &str) -> bool {
+        let Self::Keywords(terms) = self else {
+            return false;
+        };
+        terms.binary_search_by(|known| known.as_str().cmp(term)).is_ok()
+    }
+
+    fn accepts_number(&self, number: f64) -> bool {
+        match self {
+            Self::Keywords(_) => false,
+            Self::Numbers(numbers) => numbers.binary_search_by(|known| known.total_cmp(&(number + 0.0))).is_ok(),
+            Self::Range { low, high } => !is_below(number, *low) && !is_above(number, *high),
+        }
+    }
+}
+
+/// Whether a number lies below a lower bound, which may be included.
+fn is_below(number: f64, low: Option<(f64, bool)>) -> bool {
+    low.is_some_and(|(bound, included)| if included { number < bound } else { number <= bound })
+}
+
+/// Whether a number lies above an upper bound, which may be included.
+fn is_above(number: f64, high: Option<(f64, bool)>) -> bool {
+    high.is_some_and(|(bound, included)| if included { number > bound } else { number >= bound })
+}
+
+/// Booleans are kept as keywords.
+fn word(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}
+
 impl ArchivedColumn {
     /// Adds the rows that pass `test` to `rows`. A test of the other kind selects nothing.
     pub fn select(&self, test: &Test, rows: &mut RowSet) {
         match (self, test) {
             (Self::Keyword(column), Test::Keywords(terms)) => {
-                terms.iter().for_each(|term| add(column.rows_of(term), rows));
+                let found = terms.iter().flat_map(|term| column.rows_of(term));
+                add(found.map(|row| row.to_native()), rows);
             }
             (Self::Number(column), Test::Numbers(numbers)) => {
-                numbers
-                    .iter()
-                    .for_each(|&n| add(column.between(Some((n, true)), Some((n, true))), rows));
+                let found = numbers.iter().flat_map(|&number| column.between(only(number), only(number)));
+                add(found.map(|row| row.to_native()), rows);
             }
-            (Self::Number(column), Test::Range { low, high }) => add(column.between(*low, *high), rows),
+            (Self::Number(column), Test::Range { low, high }) => {
+                add(column.between(*low, *high).iter().map(|row| row.to_native()), rows);
+            }
             _ => {}
         }
     }
 }
 
-fn add(found: &[u32_le], rows: &mut RowSet) {
-    for row in found {
-        rows.insert(RowId(row.to_native()));
+impl Column {
+    fn select(&self, test: &Test, rows: &mut RowSet) {
+        match (self, test) {
+            (Self::Keyword(column), Test::Keywords(terms)) => {
+                add(terms.iter().flat_map(|term| column.rows_of(term)).copied(), rows);
+            }
+            (Self::Number(column), Test::Numbers(numbers)) => {
+                let found = numbers.iter().flat_map(|&number| column.between(only(number), only(number)));
+                add(found.copied(), rows);
+            }
+            (Self::Number(column), Test::Range { low, high }) => {
+                add(column.between(*low, *high).iter().copied(), rows);
+            }
+            _ => {}
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Keyword(column) => {
+                column.terms.bytes() + 8 * column.ends.capacity() + 4 * column.rows.capacity()
+            }
+            Self::Number(column) => 8 * column.values.capacity() + 4 * column.rows.capacity(),
+        }
+    }
+}
+
+fn add(found: impl Iterator<Item = u32>, rows: &mut RowSet) {
+    found.for_each(|row| {
+        rows.insert(RowId(row));
+    });
+}
+
+/// Both bounds of a range that is one number.
+fn only(number: f64) -> Option<(f64, bool)> {
+    Some((number, true))
+}
+
+/// The rows whose values, which ascend, lie in a range.
+fn rows_between<'a, V, R>(
+    values: &[V],
+    rows: &'a [R],
+    low: Option<(f64, bool)>,
+    high: Option<(f64, bool)>,
+    number: impl Fn(&V) -> f64,
+) -> &'a [R] {
+    let start = values.partition_point(|value| is_below(number(value), low));
+    let end = values.partition_point(|value| !is_above(number(value), high));
+    rows.get(start..end).unwrap_or(&[])
+}
+
+impl KeywordColumn {
+    fn rows_of(&self, term: &str) -> &[u32] {
+        let found = self.terms.position_sorted(term.as_bytes()).and_then(|at| {
+            let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+            self.rows.get(start as usize..self.ends[at] as usize)
+        });
+        found.unwrap_or(&[])
+    }
+}
+
+impl NumberColumn {
+    fn between(&self, low: Option<(f64, bool)>, high: Option<(f64, bool)>) -> &[u32] {
+        rows_between(&self.values, &self.rows, low, high, |value| *value)
     }
 }
 
@@ -113,20 +252,7 @@ impl ArchivedKeywordColumn {
 
 impl ArchivedNumberColumn {
     fn between(&self, low: Option<(f64, bool)>, high: Option<(f64, bool)>) -> &[u32_le] {
-        let values: &[f64_le] = &self.values;
-        let start = low.map_or(0, |(bound, included)| {
-            values.partition_point(|value| {
-                let value = value.to_native();
-                if included { value < bound } else { value <= bound }
-            })
-        });
-        let end = high.map_or(values.len(), |(bound, included)| {
-            values.partition_point(|value| {
-                let value = value.to_native();
-                if included { value <= bound } else { value < bound }
-            })
-        });
-        self.rows.get(start..end).unwrap_or(&[])
+        rows_between(&self.values, &self.rows, low, high, |value: &f64_le| value.to_native())
     }
 }
 
@@ -168,10 +294,17 @@ impl ColumnsBuilder {
         }
     }
 
+    /// The columns of all rows added.
+    #[must_use]
+    pub fn finish(self) -> Columns {
+        Columns {
+            columns: self.columns.into_iter().map(Growing::finish).collect(),
+        }
+    }
+
     /// Writes all columns to `path`.
     pub(super) fn write(self, path: &Path) -> Result<(), SnapshotError> {
-        let columns = self.columns.into_iter().map(Growing::finish).collect();
-        write_archive(path, &Columns { columns })
+        write_archive(path, &self.finish())
     }
 }
 
@@ -180,9 +313,7 @@ impl Growing {
         match values {
             FieldValues::Keywords(terms) => terms.iter().for_each(|term| self.push_keyword(row, term)),
             FieldValues::Booleans(flags) => {
-                flags
-                    .iter()
-                    .for_each(|flag| self.push_keyword(row, if *flag { "true" } else { "false" }));
+                flags.iter().for_each(|flag| self.push_keyword(row, word(*flag)));
             }
             FieldValues::Numbers(numbers) => numbers.iter().for_each(|&number| self.push_number(row, number)),
             // Milliseconds of any representable date are far below 2^53, so f64 holds them exactly.

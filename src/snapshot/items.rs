@@ -28,6 +28,16 @@ impl Strings {
         let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
         &self.bytes[start..self.ends[at] as usize]
     }
+
+    /// The position of `text` among strings that are sorted.
+    pub(super) fn position_sorted(&self, text: &[u8]) -> Option<usize> {
+        binary_search(self.ends.len(), |at| Some(self.get(at).cmp(text))).ok()
+    }
+
+    /// Bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.capacity() + 8 * self.ends.capacity()
+    }
 }
 
 impl ArchivedStrings {

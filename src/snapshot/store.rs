@@ -17,10 +17,59 @@ pub struct Store {
     data: PathBuf,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+const FILES_LOCK_FILE: &str = "files.lock";
+const POINTER_LOCK_FILE: &str = "CURRENT.lock";
+
+/// What `CURRENT` says. The form before there was a history, `{"snapshot": id}`, is read too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pointer {
-    snapshot: String,
+pub struct Pointer {
+    /// The snapshot that is served.
+    pub snapshot: String,
+    /// Those served before it, the last one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<String>,
+}
+
+/// As many earlier snapshots are remembered.
+const MAX_HISTORY: usize = 100;
+
+impl Pointer {
+    /// The pointer after `snapshot` has taken over.
+    pub(crate) fn followed_by(self, snapshot: &str) -> Self {
+        let mut history = self.history;
+        if self.snapshot != snapshot {
+            history.push(self.snapshot);
+        }
+        history.retain(|id| id != snapshot);
+        history.drain(..history.len().saturating_sub(MAX_HISTORY));
+        Self {
+            snapshot: snapshot.to_owned(),
+            history,
+        }
+    }
+
+    /// Makes it the pointer of the collection in `dir`, in one step.
+    pub(crate) fn write_into(&self, dir: &Path) -> Result<(), SnapshotError> {
+        let path = dir.join(POINTER_FILE);
+        let staged = dir.join(format!("{POINTER_FILE}.new"));
+        let content = serde_json::to_vec(self)
+            .map_err(|error| SnapshotError::io(&staged, "write", std::io::Error::other(error)))?;
+        write_synced(&staged, &content)?;
+        fs::rename(&staged, &path).map_err(|source| SnapshotError::io(&path, "swap", source))?;
+        sync_dir(dir)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.snapshot)
+            .chain(&self.history)
+            .map(String::as_str)
+    }
+}
+
+/// Whether `id` can name a snapshot's directory.
+pub(crate) fn is_snapshot_id(id: &str) -> bool {
+    !id.is_empty() && !id.contains(['/', '\\', '\0']) && !id.starts_with('.')
 }
 
 impl Store {
@@ -127,11 +176,43 @@ impl Collection {
         self.dir.join("encoded.spill")
     }
 
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where its log is kept.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// The queries that every snapshot has to answer well; the file need not be there.
+    #[must_use]
+    pub fn golden_path(&self) -> PathBuf {
+        self.dir.join("golden.jsonl")
+    }
+
+    /// Where a snapshot of that id is, or would be.
+    #[must_use]
+    pub fn snapshot_dir(&self, id: &str) -> PathBuf {
+        self.snapshots().join(id)
+    }
+
     /// The id of the published snapshot.
     ///
     /// # Errors
     /// Nothing is published, or the pointer is damaged.
     pub fn current(&self) -> Result<String, SnapshotError> {
+        Ok(self.pointer()?.snapshot)
+    }
+
+    /// The published snapshot and those before it.
+    ///
+    /// # Errors
+    /// Nothing is published, or the pointer is damaged.
+    pub fn pointer(&self) -> Result<Pointer, SnapshotError> {
         let path = self.dir.join(POINTER_FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -145,14 +226,38 @@ impl Collection {
         };
         let pointer: Pointer = serde_json::from_slice(&bytes)
             .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "{\"snapshot\": \"ID\"}"))?;
-        if pointer.snapshot.contains(['/', '\\']) || pointer.snapshot.starts_with('.') {
+        if let Some(wrong) = pointer.names().find(|id| !is_snapshot_id(id)) {
             return Err(SnapshotError::damaged(
                 &path,
-                format!("{:?}", pointer.snapshot),
+                format!("{wrong:?}"),
                 "a snapshot id",
             ));
         }
-        Ok(pointer.snapshot)
+        Ok(pointer)
+    }
+
+    /// The ids of all snapshots that are in their place, oldest first.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn snapshot_ids(&self) -> Result<Vec<String>, SnapshotError> {
+        let dir = self.snapshots();
+        let listing = match fs::read_dir(&dir) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(SnapshotError::io(&dir, "list", source)),
+        };
+        let mut ids = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(|source| SnapshotError::io(&dir, "list", source))?;
+            if let Ok(id) = entry.file_name().into_string()
+                && is_snapshot_id(&id)
+            {
+                ids.push(id);
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// The manifest of a snapshot.
@@ -197,8 +302,72 @@ impl Collection {
         }
     }
 
+    /// Held by whoever removes snapshots or parts of the log.
+    ///
+    /// # Errors
+    /// Somebody copies them at the moment.
+    pub(crate) fn lock_files_alone(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(SnapshotError::Copied {
+                name: self.name.clone(),
+                path,
+            }),
+            Err(TryLockError::Error(source)) => Err(SnapshotError::io(&path, "lock", source)),
+        }
+    }
+
+    /// Held by whoever copies snapshots and the log, so that nothing of them goes meanwhile.
+    ///
+    /// # Errors
+    /// The lock cannot be taken.
+    pub(crate) fn lock_files_shared(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        file.lock_shared()
+            .map_err(|source| SnapshotError::io(&path, "lock", source))?;
+        Ok(file)
+    }
+
+    fn files_lock(&self) -> Result<(File, PathBuf), SnapshotError> {
+        let path = self.dir.join(FILES_LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
+        Ok((file, path))
+    }
+
+    /// Moves a snapshot to the trash in one step.
+    pub(crate) fn throw_away(&self, id: &str) -> Result<(), SnapshotError> {
+        let (from, trash) = (self.snapshots().join(id), self.trash());
+        fs::create_dir_all(&trash).map_err(|source| SnapshotError::io(&trash, "create", source))?;
+        fs::rename(&from, trash.join(id)).map_err(|source| SnapshotError::io(&from, "move away", source))?;
+        sync_dir(&self.snapshots())
+    }
+
+    /// Removes what was thrown away, now or by one that died.
+    pub(crate) fn empty_trash(&self) -> Result<(), SnapshotError> {
+        let trash = self.trash();
+        match fs::remove_dir_all(&trash) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(SnapshotError::io(&trash, "remove", source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away a snapshot that was never published.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), SnapshotError> {
+        self.throw_away(id)?;
+        self.empty_trash()
+    }
+
+    fn trash(&self) -> PathBuf {
+        self.dir.join("trash")
+    }
+
     /// A fresh staging directory. Call under the build lock: whatever a dead build left in staging is removed first.
     pub(super) fn staging(&self) -> Result<tempfile::TempDir, SnapshotError> {
+        self.empty_trash()?;
         let root = self.dir.join("staging");
         match fs::remove_dir_all(&root) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -240,17 +409,49 @@ impl Collection {
         Ok(snapshot)
     }
 
-    /// Points to a snapshot that is in its place: swaps the small pointer, the one step that readers see.
+    /// Points to a snapshot that is in its place: swaps the small pointer, the one step that readers see. What it named
+    /// before becomes the end of the history.
     ///
     /// # Errors
     /// The pointer cannot be written; it then still names what it named before.
     pub fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
-        let pointer = self.dir.join(POINTER_FILE);
-        let staged = self.dir.join(format!("{POINTER_FILE}.new"));
-        let content = serde_json::json!({ "snapshot": id }).to_string();
-        write_synced(&staged, content.as_bytes())?;
-        fs::rename(&staged, &pointer).map_err(|source| SnapshotError::io(&pointer, "swap", source))?;
-        sync_dir(&self.dir)
+        let first = || Pointer {
+            snapshot: id.to_owned(),
+            history: Vec::new(),
+        };
+        self.change_pointer(|pointer| Ok(pointer.map_or_else(first, |pointer| pointer.followed_by(id))))?;
+        Ok(())
+    }
+
+    /// Writes the pointer that `change` makes of the one there is; none: nothing is published. No other process changes
+    /// it meanwhile.
+    ///
+    /// # Errors
+    /// Those of `change`, and those of reading and writing; then the pointer is what it was.
+    pub(crate) fn change_pointer<E: From<SnapshotError>>(
+        &self,
+        change: impl FnOnce(Option<Pointer>) -> Result<Pointer, E>,
+    ) -> Result<Pointer, E> {
+        let _lock = self.lock_pointer()?;
+        let before = match self.pointer() {
+            Ok(pointer) => Some(pointer),
+            // Whoever points to a snapshot also mends a pointer that cannot be read.
+            Err(SnapshotError::NoCollection { .. } | SnapshotError::Damaged { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let pointer = change(before)?;
+        pointer.write_into(&self.dir)?;
+        Ok(pointer)
+    }
+
+    /// Held for as long as a change of the pointer takes, which is no time.
+    pub(crate) fn lock_pointer(&self) -> Result<File, SnapshotError> {
+        let path = self.dir.join(POINTER_LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
+        file.lock()
+            .map_err(|source| SnapshotError::io(&path, "lock", source))?;
+        Ok(file)
     }
 
     fn snapshots(&self) -> PathBuf {
@@ -274,13 +475,13 @@ fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Staging folders are private; a snapshot is as open as the folder it goes to.
-fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
     let metadata = fs::metadata(parent).map_err(|source| SnapshotError::io(parent, "read", source))?;
     fs::set_permissions(dir, metadata.permissions())
         .map_err(|source| SnapshotError::io(dir, "open up", source))
 }
 
-fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| SnapshotError::io(dir, "sync", source))
 }

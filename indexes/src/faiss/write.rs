@@ -62,7 +62,7 @@ pub(crate) fn write(
     let Growth { index, nodes, .. } = growth;
     let native = serialized(index, path)?;
     let planned = 5 + usize::from(!groups.next.is_empty());
-    let mut writer = FileWriter::create(path, description.kind.code(), planned)?;
+    let mut writer = FileWriter::create(path, description.kind.code(), planned, settings.durable)?;
     writer.section(tag::DESCRIPTION, &description.encode())?;
     writer.section(tag::FACTORY, factory.as_bytes())?;
     writer.section(tag::NODES, &nodes)?;

@@ -20,11 +20,13 @@ pub(crate) struct FileWriter {
     sections: Vec<Section>,
     end: u64,
     file: BufWriter<NamedTempFile>,
+    durable: bool,
 }
 
 impl FileWriter {
     /// Starts a file of `planned` sections that will be published at `path`.
-    pub(crate) fn create(path: &Path, kind: u32, planned: usize) -> Result<Self, IndexError> {
+    /// [`Self::publish`] waits for the disk if it is to be `durable`.
+    pub(crate) fn create(path: &Path, kind: u32, planned: usize, durable: bool) -> Result<Self, IndexError> {
         let temporary =
             temporary_beside(path).map_err(IndexError::io(path, "create a temporary file beside it"))?;
         let end = (HEADER_BYTES + planned * ENTRY_BYTES) as u64;
@@ -36,6 +38,7 @@ impl FileWriter {
             sections: Vec::new(),
             end,
             file,
+            durable,
         })
     }
 
@@ -74,9 +77,14 @@ impl FileWriter {
             file.write_all(&head)?;
             let temporary = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             temporary.as_file().set_len(self.end)?;
-            temporary.as_file().sync_all()?;
+            if self.durable {
+                temporary.as_file().sync_all()?;
+            }
             temporary.persist(&self.path).map_err(|error| error.error)?;
-            sync_folder(&self.path)
+            match self.durable {
+                true => sync_folder(&self.path),
+                false => Ok(()),
+            }
         };
         finish(self.file).map_err(IndexError::io(&self.path, "write"))?;
         self.sections.clear();

@@ -298,6 +298,13 @@ impl Index for GraphIndex {
         per_row * self.description.rows as u64
     }
 
+    fn unreachable(&self) -> usize {
+        let lists = (&*self.links, self.width());
+        crate::connect::unreached(lists, &self.entries.nodes, self.description.rows, |node| {
+            std::iter::once(RowId(node)).chain(self.followers_of(RowId(node)))
+        })
+    }
+
     fn vector(&self, row: RowId) -> Option<&[f32]> {
         self.vectors.get(row)
     }

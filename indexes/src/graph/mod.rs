@@ -29,8 +29,11 @@ mod tests;
 mod walk;
 mod write;
 
+pub(crate) use codes::Codes;
 pub(crate) use heal::{Inherited, Older};
 pub(crate) use mapped::GraphIndex;
 pub use quantizer::CodeBits;
+pub(crate) use quantizer::{CodedQuery, Quantizer, quantize};
+pub(crate) use rotation::Rotation;
 pub(crate) use walk::WalkScratch;
 pub(crate) use write::write;

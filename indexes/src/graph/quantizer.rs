@@ -39,7 +39,7 @@ impl CodeBits {
     }
 
     /// Code values lie around 0 after taking this off.
-    pub(super) fn middle(self) -> f32 {
+    pub(crate) fn middle(self) -> f32 {
         self.top() / 2.0
     }
 
@@ -54,7 +54,7 @@ const STEPS: [f32; 6] = [0.26, 0.29, 0.32, 0.35, 0.38, 0.42];
 
 /// How vectors of one index become codes.
 #[derive(Debug, Clone)]
-pub(super) struct Quantizer {
+pub(crate) struct Quantizer {
     metric: Metric,
     mean: Vec<f32>,
     rotation: Rotation,
@@ -80,7 +80,7 @@ pub(crate) struct CodedQuery {
 }
 
 impl Quantizer {
-    pub(super) fn new(
+    pub(crate) fn new(
         metric: Metric,
         mean: Vec<f32>,
         rotation: Rotation,
@@ -116,7 +116,7 @@ impl Quantizer {
     }
 
     /// A stored row, centered and rotated, into `out`.
-    pub(super) fn rotate_row(&self, row: &[f32], out: &mut Vec<f32>) {
+    pub(crate) fn rotate_row(&self, row: &[f32], out: &mut Vec<f32>) {
         out.clear();
         out.extend(row.iter().zip(&self.mean).map(|(value, mean)| value - mean));
         out.resize(self.padded(), 0.0);
@@ -125,7 +125,7 @@ impl Quantizer {
 
     /// A prepared query. Under L2 it is centered as the rows are; otherwise only what it adds to every row's dot
     /// product would change, which ranks nothing.
-    pub(super) fn code_query(&self, query: &[f32], out: &mut CodedQuery) {
+    pub(crate) fn code_query(&self, query: &[f32], out: &mut CodedQuery) {
         let rotated = &mut out.rotated;
         rotated.clear();
         match self.metric {
@@ -152,6 +152,18 @@ impl Quantizer {
             Metric::L2 => out.norm * out.norm,
             Metric::Cosine | Metric::Dot => self.longest * out.norm - self.kernels.dot(query, &self.mean),
         };
+    }
+}
+
+impl CodedQuery {
+    /// The length of the rotated query, and that of what rounding took off it.
+    pub(crate) fn length_and_loss(&self) -> (f32, f32) {
+        let (mut length, mut lost) = (0.0_f64, 0.0_f64);
+        for (&value, &rounded) in self.rotated.iter().zip(&self.values) {
+            length += f64::from(value).powi(2);
+            lost += f64::from(value - self.scale * f32::from(rounded)).powi(2);
+        }
+        (length.sqrt() as f32, lost.sqrt() as f32)
     }
 }
 
@@ -185,7 +197,7 @@ fn nearest(value: f32) -> u8 {
 
 /// Rounds a rotated row to codes, one per byte, and gives the row's scale: x·y ≈ scale · Σ y · (code − middle) for any
 /// y, without bias (`RaBitQ`). A row of zeros has scale 0.
-pub(super) fn quantize(values: &[f32], bits: CodeBits, codes: &mut [u8]) -> f32 {
+pub(crate) fn quantize(values: &[f32], bits: CodeBits, codes: &mut [u8]) -> f32 {
     let (squares, greatest) = (squares(values), greatest(values));
     if greatest <= 0.0 || !squares.is_normal() {
         codes.fill(bits.middle() as u8);

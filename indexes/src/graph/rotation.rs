@@ -6,7 +6,7 @@ use crate::kernel::Kernels;
 /// Random signs and Walsh–Hadamard transforms over a power of two of dimensions, thrice: the first dimensions, the
 /// last ones, the first ones again. Orthonormal, so dot products and distances stay what they are.
 #[derive(Debug, Clone)]
-pub(super) struct Rotation {
+pub(crate) struct Rotation {
     padded: usize,
     block: usize,
     /// `ROUNDS * padded` bits; a set bit flips a sign.
@@ -33,7 +33,7 @@ pub(super) fn sign_words(dimension: usize) -> usize {
 
 impl Rotation {
     /// The rotation that a seed decides.
-    pub(super) fn seeded(dimension: usize, seed: u64) -> Self {
+    pub(crate) fn seeded(dimension: usize, seed: u64) -> Self {
         let mut random = crate::random::SplitMix(seed);
         let words = (0..sign_words(dimension)).map(|_| random.next() as u32).collect();
         Self::of(dimension, words)

@@ -97,8 +97,8 @@ pub(crate) struct WalkScratch {
     fresh: Vec<u32>,
     /// Neighbors that the filter leaves out: their own neighbors are looked at instead.
     detours: Vec<u32>,
-    /// Admissible nodes that the walk ahead found, with their distances.
-    near: Vec<(u32, f32)>,
+    /// Admissible nodes that the walk ahead found, with their distances; of a block, rows that may be among the nearest.
+    pub(crate) near: Vec<(u32, f32)>,
     pub(crate) scores: Scores,
 }
 

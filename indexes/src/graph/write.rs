@@ -259,7 +259,7 @@ impl<'a> Making<'a> {
         let lengths = (description.metric == Metric::L2).then_some(self.codes.searched(made.bits).biases);
         let followers = groups.followers();
         let planned = 8 + usize::from(lengths.is_some()) + usize::from(!followers.is_empty());
-        let mut writer = FileWriter::create(path, description.kind.code(), planned)?;
+        let mut writer = FileWriter::create(path, description.kind.code(), planned, self.settings.durable)?;
         writer.section(tag::DESCRIPTION, &description.encode())?;
         writer.section(tag::MEAN, self.quantizer.mean())?;
         writer.section(tag::SIGNS, self.quantizer.rotation().signs())?;

@@ -208,6 +208,14 @@ impl Index for HnswIndex {
         self.file.len()
     }
 
+    /// At level 0, from the entry point alone.
+    fn unreachable(&self) -> usize {
+        let graph = self.graph();
+        let rows = self.description.rows;
+        let lists = (graph.links, 2 * graph.m);
+        crate::connect::unreached(lists, &[graph.entry], rows, |node| graph.equals(node))
+    }
+
     fn vector(&self, row: RowId) -> Option<&[f32]> {
         self.vectors.get(row)
     }

@@ -38,7 +38,7 @@ pub(crate) fn write(
         total: 1,
     });
     let planned = 4 + usize::from(!groups.next.is_empty());
-    let mut writer = FileWriter::create(path, description.kind.code(), planned)?;
+    let mut writer = FileWriter::create(path, description.kind.code(), planned, settings.durable)?;
     writer.section(tag::DESCRIPTION, &description.encode())?;
     writer.section(tag::LAYERS, &frozen.layers)?;
     if !groups.next.is_empty() {
