@@ -124,7 +124,7 @@ impl Caller {
     #[track_caller]
     pub(crate) fn start_build(&self, collection: &str) -> String {
         let path = format!("/v1/collections/{collection}/snapshots");
-        self.job_of(&Call::json("POST", path, &json!({})))
+        self.job_of(&Call::json("POST", path, &json!({"force": true})))
     }
 
     /// Sends a call that starts a job; the job's id.
