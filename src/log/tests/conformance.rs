@@ -15,14 +15,14 @@ macro_rules! suite {
         mod $module {
             use super::*;
 
-            suite!(@each $home: a_new_log_is_empty, appends_return_the_last_position, records_come_back_as_they_were,
+            suite!(@each $home, a_new_log_is_empty, appends_return_the_last_position, records_come_back_as_they_were,
                 reading_starts_anywhere, a_reader_stops_it, appending_nothing_changes_nothing,
                 opening_again_loses_nothing, truncating_keeps_what_is_later,
                 truncating_everything_keeps_the_position, what_is_gone_is_named, too_large_leaves_the_log_as_it_was,
                 bytes_grow_and_shrink);
         }
     };
-    (@each $home:expr: $($case:ident),*) => {
+    (@each $home:expr, $($case:ident),*) => {
         $(
             #[test]
             fn $case() {

@@ -215,6 +215,11 @@ impl State {
         Ok(())
     }
 
+    fn is_short(&mut self) -> bool {
+        let short = self.faults.short;
+        self.random.chance(short)
+    }
+
     fn file(&self, name: &str) -> io::Result<usize> {
         self.names.get(name).copied().ok_or(ErrorKind::NotFound.into())
     }
@@ -253,7 +258,7 @@ impl Disk for SimulatedDisk {
         let mut state = self.state();
         state.read_call()?;
         let file = state.file(name)?;
-        let short = state.random.chance(state.faults.short);
+        let short = state.is_short();
         let most = if short {
             1 + state.random.below(64) as usize
         } else {
@@ -295,7 +300,7 @@ impl Disk for SimulatedDisk {
         let longer = (offset + bytes.len()).saturating_sub(state.files[file].cached.len());
         let over = longer.saturating_sub(state.room.saturating_sub(state.used()));
         let fits = bytes.len() - over;
-        let part = failed.is_err() || state.random.chance(state.faults.short);
+        let part = failed.is_err() || state.is_short();
         let count = if part && fits > 0 {
             state.random.below(fits as u64) as usize
         } else {
