@@ -33,6 +33,18 @@
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
 //!
+//! [log]
+//! segment_bytes = 67108864           # a log goes on in a new file after as many bytes
+//! min_free_bytes = 536870912         # with less room on the disk, changes are answered 507; reads go on
+//!
+//! [live]
+//! max_bytes = 1073741824             # memory for one collection's changes since its snapshot; beyond: 429 with Retry-After
+//!
+//! [writes]
+//! queue_changes = 10000              # more changes of one collection waiting than this: 429 with Retry-After
+//! key_ttl_s = 86400                  # how long the answers to calls with an Idempotency-Key are kept
+//! keys = 100000                      # … and most of them per collection
+//!
 //! [snapshots]
 //! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
 //! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
@@ -50,13 +62,15 @@
 //! price = { type = "number", filter = true }
 //! ```
 
+mod live;
 mod model;
 mod snapshots;
 
+pub use live::{LiveSettings, LogSettings, WritesSettings};
 pub use model::ModelSettings;
 pub use snapshots::SnapshotSettings;
 
-use crate::engine::ModelPlace;
+use crate::engine::{ModelPlace, WriteSettings};
 use crate::schema::Schema;
 use crate::snapshot::Verify;
 use serde::Deserialize;
@@ -81,6 +95,12 @@ pub struct Config {
     pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
+    /// How logs are kept.
+    pub log: LogSettings,
+    /// What is held in memory of changes.
+    pub live: LiveSettings,
+    /// How changes are taken.
+    pub writes: WritesSettings,
     /// New snapshots.
     pub snapshots: SnapshotSettings,
     /// Schemas by name of the collection.
@@ -264,7 +284,14 @@ impl Config {
         config.server.check().map_err(content)?;
         config.model.check().map_err(content)?;
         config.snapshots.check().map_err(content)?;
+        live::check(&config.log, &config.live, &config.writes).map_err(content)?;
         Ok(config)
+    }
+
+    /// How the engine takes changes.
+    #[must_use]
+    pub fn write_settings(&self) -> WriteSettings {
+        live::write_settings(&self.log, &self.live, &self.writes)
     }
 
     /// Where the model is, with flags before settings.
@@ -352,6 +379,7 @@ mod tests {
         assert_eq!(config.server.scroll_ttl_ms, defaults.scroll_ttl_ms);
         assert_eq!(config.server.long_text, defaults.long_text);
         assert!(config.reranker.path.is_some());
+        assert_eq!(config.write_settings(), WriteSettings::default());
         let (model, defaults) = (config.model, ModelSettings::default());
         assert_eq!(
             (model.device, model.require_device, model.variant),

@@ -77,10 +77,6 @@ impl Desk {
         &self.live
     }
 
-    pub(crate) fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
     /// Takes in what was written while the snapshot was opened.
     ///
     /// # Errors

@@ -80,11 +80,6 @@ impl Writer {
         self.shared.look_for_sealing();
     }
 
-    /// Changes that wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.shared.queue.changes()
-    }
-
     fn start(&self) -> Result<(), EngineError> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {

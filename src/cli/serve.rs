@@ -1,7 +1,7 @@
 //! `alike serve`.
 
 use crate::config::ServerSettings;
-use crate::engine::{Engine, ModelPlace, Settings, WriteSettings, cores};
+use crate::engine::{Engine, ModelPlace, Settings, cores};
 use crate::http::{self, App, StopSignal};
 use crate::telemetry::{self, Metrics};
 use anyhow::Context;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         verify: server.verify,
         record_events: true,
         trending_ttl: Duration::from_millis(server.trending_ttl_ms),
-        writes: WriteSettings::default(),
+        writes: config.write_settings(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores())
