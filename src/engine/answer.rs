@@ -109,7 +109,9 @@ pub(super) fn answer(
     };
     let searching = Instant::now();
     SCRATCH.with_borrow_mut(|(scratch, found)| {
-        let report = view.live().search(&target.vector, asked, &selection, scratch, found);
+        let report = view
+            .live()
+            .search(&target.vector, asked, &selection, scratch, found);
         let report = report.map_err(|error| unusable(&search.query, error))?;
         let elapsed = searching.elapsed();
         metrics.searched(view.collection(), report.report.plan.name(), elapsed);
@@ -253,7 +255,10 @@ fn hits(
         .filter(|found| !excluded.contains(&found.place))
         .filter(|found| search.min_score.is_none_or(|least| found.score >= least))
         .take(search.limit)
-        .filter_map(|found| view.hit(found.place, found.score, search.fields.as_deref()).transpose())
+        .filter_map(|found| {
+            view.hit(found.place, found.score, search.fields.as_deref())
+                .transpose()
+        })
         .collect()
 }
 

@@ -115,10 +115,7 @@ impl<'a> Parser<'a> {
             value => vec![self.any_of(std::slice::from_ref(value), kind, path)?],
         };
         Ok(Filter::All(
-            tests
-                .into_iter()
-                .map(|test| Filter::Field(at, test))
-                .collect(),
+            tests.into_iter().map(|test| Filter::Field(at, test)).collect(),
         ))
     }
 
@@ -253,4 +250,4 @@ fn as_object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>,
 
 #[cfg(test)]
 #[path = "filter_tests.rs"]
-mod tests;
+pub(in crate::engine) mod tests;

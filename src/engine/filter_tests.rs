@@ -65,7 +65,7 @@ fn document_value(kind: &'static str) -> impl Strategy<Value = Option<Value>> {
     ]
 }
 
-fn document() -> impl Strategy<Value = Map<String, Value>> {
+pub(in crate::engine) fn document() -> impl Strategy<Value = Map<String, Value>> {
     let values = (
         document_value("k"),
         document_value("n"),
@@ -116,7 +116,7 @@ fn condition(kind: &'static str) -> impl Strategy<Value = Value> {
     ]
 }
 
-fn filter() -> impl Strategy<Value = Value> {
+pub(in crate::engine) fn filter() -> impl Strategy<Value = Value> {
     let leaf =
         fields().prop_flat_map(|field| condition(field).prop_map(move |value| (field.to_owned(), value)));
     let leaf = leaf.boxed();
@@ -133,7 +133,7 @@ fn filter() -> impl Strategy<Value = Value> {
 }
 
 /// Whether a document passes, read off the two JSON values alone.
-fn passes(filter: &Value, document: &Map<String, Value>) -> bool {
+pub(in crate::engine) fn passes(filter: &Value, document: &Map<String, Value>) -> bool {
     filter
         .as_object()
         .unwrap()
@@ -210,7 +210,7 @@ fn amount(value: &Value, field: &str) -> f64 {
     value.as_f64().unwrap()
 }
 
-fn schema() -> Schema {
+pub(in crate::engine) fn schema() -> Schema {
     let field = |kind: &str| json!({"type": kind, "filter": true});
     let fields =
         json!({"k": field("keyword"), "n": field("number"), "b": field("boolean"), "t": field("timestamp")});
@@ -218,14 +218,14 @@ fn schema() -> Schema {
 }
 
 /// A row: its document and its vector of small whole numbers, whose dot products are exact.
-type Case = (Map<String, Value>, [i8; 3]);
+pub(in crate::engine) type Case = (Map<String, Value>, [i8; 3]);
 
 fn cases() -> impl Strategy<Value = Vec<Case>> {
     vec((document(), [-3_i8..4, -3_i8..4, 1_i8..4]), 1..40)
 }
 
 /// Publishes the rows in a fresh store and opens them.
-fn view(rows: &[Case], kind: Kind) -> (tempfile::TempDir, View) {
+pub(in crate::engine) fn published(rows: &[Case], kind: Kind) -> (tempfile::TempDir, Arc<Snapshot>) {
     let folder = tempfile::tempdir().unwrap();
     let collection = Store::create(folder.path()).unwrap().collection("c").unwrap();
     let schema = schema();
@@ -247,7 +247,7 @@ fn view(rows: &[Case], kind: Kind) -> (tempfile::TempDir, View) {
         .unwrap();
     let made = Made {
         schema,
-        document_fields: vec![],
+        document_fields: ["id", "k", "n", "b", "t"].map(String::from).into(),
         model: None,
         metric: Metric::Dot,
         dimension: 3,
@@ -256,9 +256,7 @@ fn view(rows: &[Case], kind: Kind) -> (tempfile::TempDir, View) {
     let id = writer
         .finish(&collection, Manifest::new("c", made, BuildFacts::default()))
         .unwrap();
-    let snapshot: Snapshot = collection.open(&id, Verify::Full).unwrap();
-    let signals = Arc::new(Signals::open(&collection.events_dir()).unwrap());
-    (folder, View::new("c".into(), Live::new(Arc::new(snapshot)), None, signals))
+    (folder, Arc::new(collection.open(&id, Verify::Full).unwrap()))
 }
 
 /// The rows that pass, by falling dot product, equal ones by row: the whole truth about one search.
@@ -294,7 +292,8 @@ proptest! {
         limit in 1_usize..12,
         kind in select(vec![Kind::Flat, Kind::Hnsw, Kind::Graph]),
     ) {
-        let (_folder, view) = view(&rows, kind);
+        let (_folder, snapshot) = published(&rows, kind);
+        let view = View::new("c".into(), Live::new(snapshot), None, Arc::new(Signals::in_memory()));
         let (metrics, cache) = (Metrics::new().unwrap(), QueryCache::new(0));
         for json in &filters {
             let expected = oracle(&rows, json, query);

@@ -47,7 +47,10 @@ impl View {
     /// There is none, or the snapshot is not readable there.
     pub fn item_named(&self, field: &str, id: &str) -> Result<ItemRef<'_>, EngineError> {
         let found = self.live().find(id).map(|found| self.live().item(found.place));
-        let item = found.transpose().map_err(|error| self.unreadable(&error))?.flatten();
+        let item = found
+            .transpose()
+            .map_err(|error| self.unreadable(&error))?
+            .flatten();
         item.ok_or_else(|| EngineError::NoItem {
             field: field.to_owned(),
             collection: self.collection().to_owned(),
@@ -67,14 +70,22 @@ impl View {
     ///
     /// # Errors
     /// Its document is no JSON object.
-    pub fn fields(&self, item: &ItemRef<'_>, chosen: Option<&[String]>) -> Result<Box<RawValue>, EngineError> {
+    pub fn fields(
+        &self,
+        item: &ItemRef<'_>,
+        chosen: Option<&[String]>,
+    ) -> Result<Box<RawValue>, EngineError> {
         let picked = match chosen {
             None => serde_json::from_slice::<Box<RawValue>>(item.document),
             Some(chosen) => pick(item.document, chosen),
         };
         picked.map_err(|error| EngineError::Refused {
             name: self.collection().to_owned(),
-            reason: format!("snapshot {}: the document of item {:?} is no JSON object: {error}", self.snapshot().id(), item.id),
+            reason: format!(
+                "snapshot {}: the document of item {:?} is no JSON object: {error}",
+                self.snapshot().id(),
+                item.id
+            ),
         })
     }
 
@@ -98,7 +109,10 @@ impl View {
         let selection = self.live().select(filter.as_ref());
         let items = self.live().items_after(&selection, None);
         items
-            .map(|item| item.map(|item| item.id.to_owned()).map_err(|error| self.unreadable(&error)))
+            .map(|item| {
+                item.map(|item| item.id.to_owned())
+                    .map_err(|error| self.unreadable(&error))
+            })
             .collect()
     }
 
@@ -134,7 +148,9 @@ impl View {
     /// A filter of a request, checked.
     pub(super) fn filter(&self, filter: Option<&Value>) -> Result<Option<Filter>, EngineError> {
         let schema = &self.snapshot().manifest().schema;
-        filter.map(|filter| Filter::parse(filter, schema, "filter")).transpose()
+        filter
+            .map(|filter| Filter::parse(filter, schema, "filter"))
+            .transpose()
     }
 
     pub(super) fn unreadable(&self, error: &LiveError) -> EngineError {

@@ -9,6 +9,8 @@ mod collections;
 mod error;
 pub mod filter;
 mod items;
+#[cfg(test)]
+mod live_tests;
 mod models;
 mod opening;
 mod query;

@@ -96,7 +96,7 @@ fn category_filter(view: &View, category: Option<&str>) -> Result<Option<Filter>
     .map(Some)
 }
 
-fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(String, f32)> {
+pub(super) fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(String, f32)> {
     let selection = view.live().select(filter);
     let served = |id: &str| {
         let found = view.live().find(id);

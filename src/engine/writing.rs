@@ -137,6 +137,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether this process would take items of a collection now; the error says why it would not.
+    ///
+    /// # Errors
+    /// [`EngineError::WritesOff`], [`EngineError::DiskLow`], [`EngineError::Full`], or no such collection.
+    pub fn check_writable(&self, collection: &str) -> Result<(), EngineError> {
+        let serving = self.serving(collection)?;
+        self.check_room(&serving, true)
+    }
+
     /// Whether a collection takes no more items until a new snapshot has taken in those that came since the last.
     #[must_use]
     pub fn is_full(&self, view: &View) -> bool {

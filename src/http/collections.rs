@@ -6,6 +6,7 @@ use super::reads::AtLeast;
 use super::schemas::schema_of;
 use super::state::App;
 use crate::engine::{NewCollection, View};
+use crate::rebuild::usage as usage_of;
 use crate::schema::Schema;
 use crate::snapshot::BuildFacts;
 use alike_indexes::{IndexError, Kind, Metric};
@@ -44,6 +45,13 @@ pub(super) struct CollectionInfo {
     snapshot: String,
     /// The log position that the snapshot contains.
     snapshot_position: u64,
+    /// Bytes of the log on disk.
+    log_bytes: u64,
+    /// Whether this process takes items.
+    writable: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_writable_because: Option<String>,
     /// The model of its vectors; null where the catalog brought its own.
     model: Option<String>,
     /// Numbers per vector.
@@ -65,9 +73,12 @@ pub(super) struct CollectionInfo {
 }
 
 impl CollectionInfo {
-    fn new(view: &View) -> Self {
+    fn new(app: &App, view: &View) -> Self {
         let (snapshot, live) = (view.snapshot(), view.live());
         let manifest = snapshot.manifest();
+        let usage = app.engine().collection(view.collection());
+        let usage = usage.and_then(|collection| Ok(usage_of(&collection)?));
+        let writable = app.engine().check_writable(view.collection());
         Self {
             name: view.collection().to_owned(),
             items: live.len(),
@@ -78,6 +89,9 @@ impl CollectionInfo {
             position: view.position().0,
             snapshot: snapshot.id().to_owned(),
             snapshot_position: manifest.log_position,
+            log_bytes: usage.map_or(0, |usage| usage.log),
+            writable: writable.is_ok(),
+            not_writable_because: writable.err().map(|error| error.to_string()),
             model: view.model().map(ToString::to_string),
             dimension: snapshot.index().dimension(),
             metric: manifest.metric.clone(),
@@ -93,14 +107,15 @@ impl CollectionInfo {
 
 /// List collections
 #[utoipa::path(get, path = "/v1/collections", tag = "Collections", responses((status = 200, body = Collections)))]
-pub(super) async fn list(State(app): State<App>) -> axum::Json<Collections> {
-    let collections = app
-        .engine()
-        .views()
-        .iter()
-        .map(|view| CollectionInfo::new(view))
-        .collect();
-    axum::Json(Collections { collections })
+pub(super) async fn list(State(app): State<App>) -> Result<axum::Json<Collections>, Problem> {
+    app.run(|app| {
+        let views = app.engine().views();
+        let collections = views.iter().map(|view| CollectionInfo::new(app, view));
+        Ok(axum::Json(Collections {
+            collections: collections.collect(),
+        }))
+    })
+    .await
 }
 
 /// Describe a collection
@@ -118,12 +133,9 @@ pub(super) async fn describe(
     Path(collection): Path<String>,
     Params(least): Params<AtLeast>,
 ) -> Result<axum::Json<CollectionInfo>, Problem> {
-    let Some(least) = least.or(None) else {
-        return Ok(axum::Json(CollectionInfo::new(&*app.engine().view(&collection)?)));
-    };
     app.run(move |app| {
-        let view = app.view_at(&collection, Some(least))?;
-        Ok(axum::Json(CollectionInfo::new(&view)))
+        let view = app.view_at(&collection, least.or(None))?;
+        Ok(axum::Json(CollectionInfo::new(app, &view)))
     })
     .await
 }
@@ -193,7 +205,7 @@ pub(super) async fn create(
     };
     app.run(move |app| {
         let view = app.engine().create_collection(&collection, &new)?;
-        Ok((StatusCode::CREATED, axum::Json(CollectionInfo::new(&view))))
+        Ok((StatusCode::CREATED, axum::Json(CollectionInfo::new(app, &view))))
     })
     .await
 }

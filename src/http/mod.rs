@@ -7,6 +7,7 @@ mod events;
 mod extract;
 mod inputs;
 mod items;
+mod jobs;
 mod observe;
 mod openai;
 mod operations;
@@ -17,6 +18,7 @@ mod schemas;
 mod search;
 mod server;
 mod shapes;
+mod snapshots;
 mod state;
 mod tei;
 mod trending;
@@ -47,6 +49,7 @@ use utoipa_swagger_ui::SwaggerUi;
         (name = "Embeddings", description = "Texts to vectors and ranks, in OpenAI's and TEI's protocols"),
         (name = "Items", description = "What is in a collection, and how it changes"),
         (name = "Collections", description = "What is served"),
+        (name = "Snapshots", description = "What is served is built, checked, swapped, and gone back from"),
         (name = "Operations", description = "Probes and metrics"),
     )
 )]
@@ -71,6 +74,13 @@ fn router(app: App) -> Router {
         .routes(routes!(reads::get))
         .routes(routes!(reads::count))
         .routes(routes!(reads::scroll))
+        .routes(routes!(snapshots::list, snapshots::build))
+        .routes(routes!(snapshots::promote))
+        .routes(routes!(snapshots::rollback))
+        .routes(routes!(snapshots::verify))
+        .routes(routes!(snapshots::collect))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::describe, jobs::cancel))
         .routes(routes!(openai::embeddings))
         .routes(routes!(openai::list))
         .routes(routes!(openai::describe))

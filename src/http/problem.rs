@@ -1,6 +1,8 @@
 //! Errors as `application/problem+json` (RFC 9457). The one place where errors turn into HTTP.
 
 use crate::engine::EngineError;
+use crate::jobs::JobError;
+use crate::rebuild::RebuildError;
 use crate::signals::RecordError;
 use alike_embeddings::EmbeddingError;
 use axum::Json;
@@ -361,6 +363,52 @@ fn of_writing(error: EngineError) -> Problem {
             Problem::unavailable(detail)
         }
         error => Problem::internal(&error),
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        let detail = error.to_string();
+        match error {
+            JobError::Busy { job, .. } => {
+                Self::conflict("job-running", "Another job is at work", detail).with("job", job)
+            }
+            JobError::Unknown { .. } => Self::not_found(detail).with_field("id"),
+            JobError::NoThread { .. } => Self::unavailable(detail),
+        }
+    }
+}
+
+impl From<RebuildError> for Problem {
+    fn from(error: RebuildError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RebuildError::Engine(error) => error.into(),
+            RebuildError::Job(error) => error.into(),
+            RebuildError::NoRoom { .. } => Self::disk_low(detail),
+            RebuildError::NoSnapshot { .. } => Self::not_found(detail).with_field("id"),
+            RebuildError::Schema { field, .. } => Self::invalid(detail).with_field(format!("schema.{field}")),
+            RebuildError::Worse { what, before, found, drop, bound, .. } => {
+                let problem = Self::conflict("answers-worse", "It answers worse than what is served", detail);
+                let problem = problem.with("measure", what).with("served", before);
+                problem.with("found", found).with("drop", drop).with("bound", bound)
+            }
+            RebuildError::NothingBefore { .. } => {
+                Self::conflict("nothing-before", "There is nothing to go back to", detail)
+            }
+            RebuildError::Differs { .. }
+            | RebuildError::LogGone { .. }
+            | RebuildError::Wrong { .. }
+            | RebuildError::Overtaken { .. }
+            | RebuildError::Contradiction { .. }
+            | RebuildError::Golden { .. }
+            | RebuildError::Canceled => Self::conflict("refused", "What is served cannot become that", detail),
+            RebuildError::Snapshot(cause) => {
+                tracing::error!(%cause, "a snapshot cannot be used");
+                Self::conflict("refused", "What is served cannot become that", detail)
+            }
+            error => Self::internal(&error),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::cursors::Cursors;
 use super::problem::Problem;
 use crate::config::ServerSettings;
 use crate::engine::Engine;
+use crate::rebuild::Maintenance;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub struct App(Arc<Shared>);
 
 struct Shared {
-    engine: Engine,
+    engine: Arc<Engine>,
+    maintenance: Maintenance,
     metrics: Arc<Metrics>,
     settings: ServerSettings,
     in_flight: Arc<Semaphore>,
@@ -23,13 +25,19 @@ struct Shared {
 }
 
 impl App {
-    /// An app that serves `engine`.
+    /// An app that serves `engine`, whose snapshots `maintenance` looks after.
     #[must_use]
-    pub fn new(engine: Engine, metrics: Arc<Metrics>, settings: ServerSettings) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        maintenance: Maintenance,
+        metrics: Arc<Metrics>,
+        settings: ServerSettings,
+    ) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
         let cursors = Cursors::new(settings.scroll_ttl());
         Self(Arc::new(Shared {
             engine,
+            maintenance,
             metrics,
             settings,
             in_flight,
@@ -40,6 +48,10 @@ impl App {
 
     pub(super) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    pub(super) fn maintenance(&self) -> &Maintenance {
+        &self.0.maintenance
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -18,8 +18,8 @@ use std::sync::Arc;
 const MERGED_ROWS: usize = 1_024;
 /// Most rows that one commit puts into one part.
 const CHUNK_ROWS: usize = 8_192;
-/// From here on, work on single steps is shared among threads.
-const PARALLEL_FROM: usize = 512;
+/// From here on (a replay), work is shared among threads; a commit waits for no other thread.
+const PARALLEL_FROM: usize = 4_096;
 
 /// What a commit brings, before it is in a part.
 #[derive(Default)]
@@ -38,7 +38,10 @@ impl Live {
     /// then. Items must have passed [`Live::check_vector`]; one that could never be compared is left out and logged.
     pub fn apply(&mut self, steps: impl IntoIterator<Item = (Position, Step)>) {
         let known = self.position;
-        let steps: Vec<(Position, Step)> = steps.into_iter().filter(|(position, _)| *position > known).collect();
+        let steps: Vec<(Position, Step)> = steps
+            .into_iter()
+            .filter(|(position, _)| *position > known)
+            .collect();
         let Some(&(last, _)) = steps.last() else {
             return;
         };
@@ -126,11 +129,23 @@ impl Live {
             let origin = old.origin;
             self.remove(&id, row, grown);
             let owner = Owner::Item(id);
-            let entry = Entry { owner, version, document, values, origin };
+            let entry = Entry {
+                owner,
+                version,
+                document,
+                values,
+                origin,
+            };
             self.insert(entry, vector, grown);
         } else if let Some(row) = row.filter(|&row| self.is_alive(row)) {
             let owner = Owner::Row(row);
-            let patch = Arc::new(Entry { owner, version, document, values, origin: None });
+            let patch = Arc::new(Entry {
+                owner,
+                version,
+                document,
+                values,
+                origin: None,
+            });
             match self.by_row.insert(row.0, Arc::clone(&patch)) {
                 Some(old) => self.kill_patch(old.version, grown),
                 None => take_out(&mut self.intact, row, self.snapshot.rows()),
@@ -142,7 +157,9 @@ impl Live {
     /// The vector of a live item, which this commit may have brought.
     fn vector_of(&self, entry: &Entry, grown: &Grown) -> Option<Arc<[f32]>> {
         if entry.version > self.position {
-            let at = grown.items.binary_search_by_key(&entry.version, |(entry, _)| entry.version);
+            let at = grown
+                .items
+                .binary_search_by_key(&entry.version, |(entry, _)| entry.version);
             return Some(Arc::clone(&grown.items[at.ok()?].1));
         }
         let (part, row) = self.live_row(entry.version)?;
@@ -178,16 +195,26 @@ impl Live {
 
     /// Makes parts and patches of what came, and merges them with those before.
     fn grow(&mut self, grown: Grown) {
-        let Grown { mut items, mut patches, died } = grown;
+        let Grown {
+            mut items,
+            mut patches,
+            died,
+        } = grown;
         if died {
-            items.retain(|(entry, _)| self.find(entry.id()).is_some_and(|found| found.version == entry.version));
+            items.retain(|(entry, _)| {
+                self.find(entry.id())
+                    .is_some_and(|found| found.version == entry.version)
+            });
             patches.retain(|patch| {
                 let row = patch.row().and_then(|row| self.by_row.get(&row.0));
                 row.is_some_and(|newest| newest.version == patch.version)
             });
         }
         if !items.is_empty() {
-            let made: Vec<_> = items.par_chunks(CHUNK_ROWS).map(|chunk| self.part(chunk)).collect();
+            let made: Vec<_> = match items.len() {
+                PARALLEL_FROM.. => items.par_chunks(CHUNK_ROWS).map(|chunk| self.part(chunk)).collect(),
+                _ => vec![self.part(&items)],
+            };
             for (part, chunk) in made.into_iter().zip(items.chunks(CHUNK_ROWS)) {
                 match part {
                     Ok(part) => self.parts.push(part),
@@ -199,7 +226,9 @@ impl Live {
         }
         if !patches.is_empty() {
             let schema = &self.snapshot.manifest().schema;
-            let made = patches.chunks(CHUNK_ROWS).map(|chunk| Rows::new(chunk.to_vec(), schema));
+            let made = patches
+                .chunks(CHUNK_ROWS)
+                .map(|chunk| Rows::new(chunk.to_vec(), schema));
             self.patches.extend(made);
             self.merge_patches(self.patches.len() - 1);
         }
@@ -215,7 +244,7 @@ impl Live {
     fn part_of(&self, entries: Vec<Arc<Entry>>, vectors: Block) -> Part {
         Part {
             rows: Rows::new(entries, &self.snapshot.manifest().schema),
-            vectors: Arc::new(Vectors::Block(vectors)),
+            vectors: Arc::new(Vectors::Block(Box::new(vectors))),
         }
     }
 
@@ -240,7 +269,11 @@ impl Live {
     /// Drops what is empty and rewrites what is mostly dead.
     fn tidy(&mut self) {
         self.parts.retain(|part| part.rows.count() > 0);
-        while let Some(at) = self.parts.iter().position(|part| part.is_mergeable() && part.rows.is_mostly_dead()) {
+        while let Some(at) = self
+            .parts
+            .iter()
+            .position(|part| part.is_mergeable() && part.rows.is_mostly_dead())
+        {
             if !self.merge_parts(at) {
                 break;
             }
@@ -259,7 +292,12 @@ impl Live {
             .map(|part| part.is_mergeable().then(|| part.rows.count()))
             .collect();
         let run = run_around(&sizes, seed);
-        if run.len() < 2 && !self.parts.get(seed).is_some_and(|part| part.rows.is_mostly_dead()) {
+        if run.len() < 2
+            && !self
+                .parts
+                .get(seed)
+                .is_some_and(|part| part.rows.is_mostly_dead())
+        {
             return false;
         }
         match self.merged(&self.parts[run.clone()]) {
@@ -275,8 +313,10 @@ impl Live {
     }
 
     fn merged(&self, parts: &[Part]) -> Result<Part, IndexError> {
-        let sources: Vec<(&Vectors, Option<&RowSet>)> =
-            parts.iter().map(|part| (&*part.vectors, part.rows.alive().map(|alive| &**alive))).collect();
+        let sources: Vec<(&Vectors, Option<&RowSet>)> = parts
+            .iter()
+            .map(|part| (&*part.vectors, part.rows.alive().map(|alive| &**alive)))
+            .collect();
         let vectors = merge(&sources, self.dimension(), self.metric())?;
         let entries = parts.iter().flat_map(|part| part.rows.iter());
         Ok(self.part_of(entries.map(|(_, entry)| Arc::clone(entry)).collect(), vectors))
@@ -373,7 +413,10 @@ mod tests {
     #[test]
     fn unknown_fields_are_named() {
         let known = ["id", "a"].map(Box::from).into();
-        assert_eq!(unknown_fields(r#"{"id": "1", "b": {"a": [1]}, "a": null}"#, &known), ["b".into()]);
+        assert_eq!(
+            unknown_fields(r#"{"id": "1", "b": {"a": [1]}, "a": null}"#, &known),
+            ["b".into()]
+        );
         assert_eq!(unknown_fields(r#"{"\u00e9": 1}"#, &known), ["é".into()]);
     }
 }

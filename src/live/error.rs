@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     /// The snapshot has no readable id, document or vector for one of its rows.
-    #[error("snapshot {snapshot} has no readable {what} for row {row}; rebuild it, or roll back to an intact one")]
+    #[error(
+        "snapshot {snapshot} has no readable {what} for row {row}; rebuild it, or roll back to an intact one"
+    )]
     Unreadable {
         /// The snapshot.
         snapshot: String,

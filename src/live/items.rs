@@ -31,7 +31,11 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_prefix('l') {
             Some(version) => version.parse().map(|version| Self::Live(Position(version))),
-            None => text.strip_prefix('b').unwrap_or(text).parse().map(|row| Self::Base(RowId(row))),
+            None => text
+                .strip_prefix('b')
+                .unwrap_or(text)
+                .parse()
+                .map(|row| Self::Base(RowId(row))),
         }
     }
 }
@@ -86,10 +90,14 @@ impl Live {
 
     /// Every item once: base rows in their order, then live items in the order in which they were last written.
     pub fn items(&self) -> impl Iterator<Item = Result<ItemRef<'_>, LiveError>> {
-        let base = (0..self.snapshot.rows() as u32).map(RowId).filter(|&row| self.is_alive(row));
+        let base = (0..self.snapshot.rows() as u32)
+            .map(RowId)
+            .filter(|&row| self.is_alive(row));
         let live = self.parts.iter().flat_map(|part| {
             let vector = |row| part.index().vector(row).unwrap_or(&[]);
-            part.rows.iter().filter_map(move |(row, _)| live_item(&part.rows, row, vector(row)))
+            part.rows
+                .iter()
+                .filter_map(move |(row, _)| live_item(&part.rows, row, vector(row)))
         });
         base.map(|row| self.base_item(row)).chain(live.map(Ok))
     }
@@ -106,8 +114,14 @@ impl Live {
             Some(Place::Live(version)) => (u32::MAX, version),
         };
         let rows = (start..self.snapshot.rows() as u32).map(RowId);
-        let base = rows.filter(|&row| selection.has_base(row)).map(|row| self.base_item(row));
-        let parts = self.parts.iter().enumerate().filter(move |(_, part)| part.rows.last() > version);
+        let base = rows
+            .filter(|&row| selection.has_base(row))
+            .map(|row| self.base_item(row));
+        let parts = self
+            .parts
+            .iter()
+            .enumerate()
+            .filter(move |(_, part)| part.rows.last() > version);
         let live = parts.flat_map(move |(at, part)| {
             let rows = part.rows.iter_from(part.rows.after(version));
             rows.filter(move |(row, _)| selection.has_row(at, *row))
@@ -132,7 +146,11 @@ impl Live {
             version: patch.map_or(Position::START, |patch| patch.version),
             id: self.snapshot.item_id(row).ok_or_else(|| unreadable("id"))?,
             document: document.ok_or_else(|| unreadable("document"))?,
-            vector: self.snapshot.index().vector(row).ok_or_else(|| unreadable("vector"))?,
+            vector: self
+                .snapshot
+                .index()
+                .vector(row)
+                .ok_or_else(|| unreadable("vector"))?,
             origin: None,
         })
     }

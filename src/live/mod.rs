@@ -124,7 +124,10 @@ impl Live {
         }
         let row = self.snapshot.row_of(id).filter(|&row| self.is_alive(row))?;
         Some(Found {
-            version: self.by_row.get(&row.0).map_or(Position::START, |patch| patch.version),
+            version: self
+                .by_row
+                .get(&row.0)
+                .map_or(Position::START, |patch| patch.version),
             place: Place::Base(row),
         })
     }
@@ -211,7 +214,11 @@ impl Live {
     pub fn bytes(&self) -> usize {
         let parts: usize = self.parts.iter().map(Part::bytes).sum();
         let patches: usize = self.patches.iter().map(Rows::bytes).sum();
-        let sets: usize = [&self.alive, &self.intact].into_iter().flatten().map(|set| set.len() / 8).sum();
+        let sets: usize = [&self.alive, &self.intact]
+            .into_iter()
+            .flatten()
+            .map(|set| set.len() / 8)
+            .sum();
         parts + patches + sets + entry::MAP_BYTES * (self.ids.len() + self.by_row.len())
     }
 

@@ -75,7 +75,9 @@ impl Rows {
     /// The row of this version, if it is alive.
     pub(super) fn row(&self, version: Position) -> Option<RowId> {
         let at = self.entries.binary_search_by_key(&version, |entry| entry.version);
-        at.ok().map(|at| RowId(at as u32)).filter(|&row| self.is_alive(row))
+        at.ok()
+            .map(|at| RowId(at as u32))
+            .filter(|&row| self.is_alive(row))
     }
 
     /// The entry of this version, if it is alive.
@@ -111,7 +113,9 @@ impl Rows {
     }
 
     pub(super) fn kill(&mut self, row: RowId) {
-        let alive = self.alive.get_or_insert_with(|| Arc::new(RowSet::full(self.entries.len())));
+        let alive = self
+            .alive
+            .get_or_insert_with(|| Arc::new(RowSet::full(self.entries.len())));
         Arc::make_mut(alive).remove(row);
     }
 

@@ -112,7 +112,10 @@ impl SealOrder {
     /// # Errors
     /// The file cannot be written.
     pub fn seal(&self, folder: &Path) -> Result<Sealed, LiveError> {
-        let file = tempfile::Builder::new().prefix("sealed-").suffix(".alike").tempfile_in(folder);
+        let file = tempfile::Builder::new()
+            .prefix("sealed-")
+            .suffix(".alike")
+            .tempfile_in(folder);
         let file = file.map_err(|source| LiveError::Folder {
             path: folder.to_path_buf(),
             source,

@@ -65,10 +65,15 @@ impl Live {
         };
         let mut report = base.search(query, &request, scratch)?;
         let mut exact = report.plan == Plan::Exact;
-        found.extend(scratch.neighbors().iter().map(|&Neighbor { row, score }| Candidate {
-            place: Place::Base(row),
-            score,
-        }));
+        found.extend(
+            scratch
+                .neighbors()
+                .iter()
+                .map(|&Neighbor { row, score }| Candidate {
+                    place: Place::Base(row),
+                    score,
+                }),
+        );
         let started = Instant::now();
         request.effort = part_effort(base, asked.effort);
         for (part, admitted) in self.parts.iter().zip(&selection.parts) {
@@ -91,7 +96,11 @@ impl Live {
         }
         let live = LiveReport {
             rows: self.live_rows(),
-            elapsed: if self.parts.is_empty() { Duration::ZERO } else { started.elapsed() },
+            elapsed: if self.parts.is_empty() {
+                Duration::ZERO
+            } else {
+                started.elapsed()
+            },
         };
         Ok(SearchReport { report, exact, live })
     }

@@ -16,14 +16,20 @@ impl Live {
     #[must_use]
     pub fn select(&self, filter: Option<&Filter>) -> Selection<'_> {
         let Some(filter) = filter else {
-            let parts = self.parts.iter().map(|part| part.rows.alive().map(|alive| Cow::Borrowed(&**alive)));
+            let parts = self
+                .parts
+                .iter()
+                .map(|part| part.rows.alive().map(|alive| Cow::Borrowed(&**alive)));
             return Selection {
                 live: self,
                 base: self.alive.as_deref().map(Cow::Borrowed),
                 parts: parts.collect(),
             };
         };
-        let parts = self.parts.iter().map(|part| Some(Cow::Owned(part.rows.select(filter))));
+        let parts = self
+            .parts
+            .iter()
+            .map(|part| Some(Cow::Owned(part.rows.select(filter))));
         Selection {
             live: self,
             base: Some(Cow::Owned(self.select_base(filter))),
@@ -56,7 +62,10 @@ impl Selection<'_> {
     /// How many items there are in it.
     #[must_use]
     pub fn count(&self) -> usize {
-        let base = self.base.as_ref().map_or(self.live.snapshot.rows(), |rows| rows.count());
+        let base = self
+            .base
+            .as_ref()
+            .map_or(self.live.snapshot.rows(), |rows| rows.count());
         let parts = self.parts.iter().zip(&self.live.parts);
         let live: usize = parts
             .map(|(selected, part)| selected.as_ref().map_or(part.rows.len(), |rows| rows.count()))

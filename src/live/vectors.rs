@@ -6,18 +6,15 @@ use tempfile::TempPath;
 /// The vectors of a part.
 pub(super) enum Vectors {
     /// In memory, compared row by row.
-    Block(Block),
+    Block(Box<Block>),
     /// In a file that goes when nobody uses it any more.
-    Sealed {
-        index: Box<dyn Index>,
-        _file: TempPath,
-    },
+    Sealed { index: Box<dyn Index>, _file: TempPath },
 }
 
 impl Vectors {
     pub(super) fn index(&self) -> &dyn Index {
         match self {
-            Self::Block(block) => block,
+            Self::Block(block) => block.as_ref(),
             Self::Sealed { index, .. } => index.as_ref(),
         }
     }
@@ -67,18 +64,27 @@ pub(super) fn merge(
     let blocks: Option<Vec<(&Block, Option<&RowSet>)>> = sources
         .iter()
         .map(|(vectors, alive)| match vectors {
-            Vectors::Block(block) => Some((block, *alive)),
+            Vectors::Block(block) => Some((&**block, *alive)),
             Vectors::Sealed { .. } => None,
         })
         .collect();
     match blocks {
         Some(blocks) => Block::merge(&blocks),
-        None => block(sources.iter().flat_map(|&(vectors, alive)| rows_of(vectors.index(), alive)), dimension, metric),
+        None => block(
+            sources
+                .iter()
+                .flat_map(|&(vectors, alive)| rows_of(vectors.index(), alive)),
+            dimension,
+            metric,
+        ),
     }
 }
 
 /// The vectors of an index that are alive, in order.
-pub(super) fn rows_of<'a>(index: &'a dyn Index, alive: Option<&'a RowSet>) -> impl Iterator<Item = &'a [f32]> {
+pub(super) fn rows_of<'a>(
+    index: &'a dyn Index,
+    alive: Option<&'a RowSet>,
+) -> impl Iterator<Item = &'a [f32]> {
     let rows = (0..index.len() as u32).map(alike_indexes::RowId);
     rows.filter(move |&row| alive.is_none_or(|alive| alive.contains(row)))
         .filter_map(|row| index.vector(row))

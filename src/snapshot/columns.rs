@@ -130,7 +130,9 @@ impl Test {
     fn accepts_number(&self, number: f64) -> bool {
         match self {
             Self::Keywords(_) => false,
-            Self::Numbers(numbers) => numbers.binary_search_by(|known| known.total_cmp(&(number + 0.0))).is_ok(),
+            Self::Numbers(numbers) => numbers
+                .binary_search_by(|known| known.total_cmp(&(number + 0.0)))
+                .is_ok(),
             Self::Range { low, high } => !is_below(number, *low) && !is_above(number, *high),
         }
     }
@@ -160,11 +162,16 @@ impl ArchivedColumn {
                 add(found.map(|row| row.to_native()), rows);
             }
             (Self::Number(column), Test::Numbers(numbers)) => {
-                let found = numbers.iter().flat_map(|&number| column.between(only(number), only(number)));
+                let found = numbers
+                    .iter()
+                    .flat_map(|&number| column.between(only(number), only(number)));
                 add(found.map(|row| row.to_native()), rows);
             }
             (Self::Number(column), Test::Range { low, high }) => {
-                add(column.between(*low, *high).iter().map(|row| row.to_native()), rows);
+                add(
+                    column.between(*low, *high).iter().map(|row| row.to_native()),
+                    rows,
+                );
             }
             _ => {}
         }
@@ -178,7 +185,9 @@ impl Column {
                 add(terms.iter().flat_map(|term| column.rows_of(term)).copied(), rows);
             }
             (Self::Number(column), Test::Numbers(numbers)) => {
-                let found = numbers.iter().flat_map(|&number| column.between(only(number), only(number)));
+                let found = numbers
+                    .iter()
+                    .flat_map(|&number| column.between(only(number), only(number)));
                 add(found.copied(), rows);
             }
             (Self::Number(column), Test::Range { low, high }) => {
@@ -252,7 +261,9 @@ impl ArchivedKeywordColumn {
 
 impl ArchivedNumberColumn {
     fn between(&self, low: Option<(f64, bool)>, high: Option<(f64, bool)>) -> &[u32_le] {
-        rows_between(&self.values, &self.rows, low, high, |value: &f64_le| value.to_native())
+        rows_between(&self.values, &self.rows, low, high, |value: &f64_le| {
+            value.to_native()
+        })
     }
 }
 
