@@ -17,7 +17,10 @@ use tempfile::TempDir;
 /// Megabytes of memory that this process has.
 fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let resident = pages.split_whitespace().nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    let resident = pages
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<f64>().ok());
     resident.unwrap_or(0.0) * 4_096.0 / 1e6
 }
 

@@ -44,8 +44,8 @@ pub fn export(collection: &Collection, out: &Path, advance: Advance<'_>) -> Resu
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let copies =
-        tempfile::TempDir::new_in(folder).map_err(|source| BackupError::io(folder, "create a folder in", source))?;
+    let copies = tempfile::TempDir::new_in(folder)
+        .map_err(|source| BackupError::io(folder, "create a folder in", source))?;
     let (listing, sources) = take(collection, copies.path())?;
     let staged = copies.path().join("archive");
     let archive_bytes = write(&listing, &sources, &staged, packing, advance)?;
@@ -91,7 +91,11 @@ fn take(collection: &Collection, copies: &Path) -> Result<(Listing, Vec<Source>)
     let from = Position(manifest.log_position);
     let (position, segments) = copy_log(&collection.log_dir(), from, &copies.join("log"))?;
     for path in segments {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         taken.push((format!("{LOG}{name}"), Source::open(path)?));
     }
     if collection.golden_path().exists() {
@@ -101,7 +105,10 @@ fn take(collection: &Collection, copies: &Path) -> Result<(Listing, Vec<Source>)
     let mut sources = Vec::with_capacity(taken.len());
     for (name, source) in taken {
         let (bytes, blake3) = digest(&source)?;
-        let known = manifest.files.iter().find(|file| name.strip_prefix(SNAPSHOT) == Some(&file.name));
+        let known = manifest
+            .files
+            .iter()
+            .find(|file| name.strip_prefix(SNAPSHOT) == Some(&file.name));
         if let Some(known) = known.filter(|known| known.blake3 != blake3) {
             let error = crate::snapshot::SnapshotError::damaged(
                 &source.path,
@@ -130,7 +137,10 @@ fn take(collection: &Collection, copies: &Path) -> Result<(Listing, Vec<Source>)
 fn copy_log(dir: &Path, from: Position, copy: &Path) -> Result<(Position, Vec<PathBuf>), BackupError> {
     let mut segments = segments(dir)?;
     // The last of those that begin at or before the first record that is needed, and all later ones.
-    let first = segments.iter().rposition(|(first, _)| *first <= from.0 + 1).unwrap_or(0);
+    let first = segments
+        .iter()
+        .rposition(|(first, _)| *first <= from.0 + 1)
+        .unwrap_or(0);
     segments.drain(..first);
     if segments.is_empty() {
         return Ok((from, Vec::new()));
@@ -159,7 +169,9 @@ fn segments(dir: &Path) -> Result<Vec<(u64, PathBuf)>, BackupError> {
     };
     let mut segments = Vec::new();
     for entry in listing {
-        let path = entry.map_err(|source| BackupError::io(dir, "list", source))?.path();
+        let path = entry
+            .map_err(|source| BackupError::io(dir, "list", source))?
+            .path();
         let first = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
         if let (Some(first), Some("log")) = (first, path.extension().and_then(|end| end.to_str())) {
             segments.push((first, path));
@@ -214,8 +226,14 @@ fn pack<W: Write>(
     let place = Path::new(LISTING);
     let json = serde_json::to_vec_pretty(listing)
         .map_err(|error| BackupError::io(place, "write", io::Error::other(error)))?;
-    append(&mut tar, LISTING, json.len() as u64, &mut json.as_slice(), listing)
-        .map_err(|source| BackupError::io(place, "write", source))?;
+    append(
+        &mut tar,
+        LISTING,
+        json.len() as u64,
+        &mut json.as_slice(),
+        listing,
+    )
+    .map_err(|source| BackupError::io(place, "write", source))?;
     let (mut done, total) = (0, listing.bytes());
     for (entry, source) in listing.files.iter().zip(sources) {
         // As long as it was when its digest was taken.

@@ -54,7 +54,8 @@ pub fn import(collection: &Collection, path: &Path, advance: Advance<'_>) -> Res
         Packing::Plain => unpack(path, file, staged.path(), advance)?,
         Packing::Zstd => {
             let zstd = zstd::Decoder::with_buffer(file);
-            let zstd = zstd.map_err(|source| BackupError::damaged(path, "the whole file", source.to_string()))?;
+            let zstd =
+                zstd.map_err(|source| BackupError::damaged(path, "the whole file", source.to_string()))?;
             unpack(path, zstd, staged.path(), advance)?
         }
     };
@@ -65,7 +66,11 @@ pub fn import(collection: &Collection, path: &Path, advance: Advance<'_>) -> Res
             source.kind(),
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
         );
-        return Err(if taken { exists() } else { BackupError::io(target, "move in", source) });
+        return Err(if taken {
+            exists()
+        } else {
+            BackupError::io(target, "move in", source)
+        });
     }
     let _moved = staged.keep();
     sync_dir(root)?;
@@ -77,7 +82,13 @@ fn unpack(path: &Path, file: impl Read, staged: &Path, advance: Advance<'_>) -> 
     let mut archive = tar::Archive::new(file);
     let unreadable = |entry: &str| {
         let entry = entry.to_owned();
-        move |error: io::Error| BackupError::damaged(path, &entry, format!("the archive ends or cannot be read here: {error}"))
+        move |error: io::Error| {
+            BackupError::damaged(
+                path,
+                &entry,
+                format!("the archive ends or cannot be read here: {error}"),
+            )
+        }
     };
     let mut entries = archive.entries().map_err(unreadable("its start"))?;
     let mut listing = None::<(Listing, usize)>;
@@ -92,7 +103,11 @@ fn unpack(path: &Path, file: impl Read, staged: &Path, advance: Advance<'_>) -> 
         };
         let entry = entries.next().transpose().map_err(unreadable(expected))?;
         let Some(mut entry) = entry else {
-            return Err(BackupError::damaged(path, expected, "is missing: the archive ends before it"));
+            return Err(BackupError::damaged(
+                path,
+                expected,
+                "is missing: the archive ends before it",
+            ));
         };
         let found = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if found != expected || entry.header().entry_type() != tar::EntryType::Regular {
@@ -108,7 +123,12 @@ fn unpack(path: &Path, file: impl Read, staged: &Path, advance: Advance<'_>) -> 
             }
             Some((listing, at)) => {
                 let expected = &listing.files[*at];
-                store(path, &mut entry, expected, &place(&listing.snapshot, expected, staged))?;
+                store(
+                    path,
+                    &mut entry,
+                    expected,
+                    &place(&listing.snapshot, expected, staged),
+                )?;
                 done += expected.bytes;
                 advance(done, listing.bytes());
                 *at += 1;
@@ -120,7 +140,11 @@ fn unpack(path: &Path, file: impl Read, staged: &Path, advance: Advance<'_>) -> 
         (None, Some((listing, _))) => Ok(listing),
         (Some(entry), _) => {
             let found = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            Err(BackupError::damaged(path, &format!("{found:?}"), "is not in its listing"))
+            Err(BackupError::damaged(
+                path,
+                &format!("{found:?}"),
+                "is not in its listing",
+            ))
         }
         (None, None) => Err(BackupError::damaged(path, LISTING, "is missing")),
     }
@@ -168,7 +192,12 @@ fn store(path: &Path, entry: &mut impl Read, expected: &Entry, target: &Path) ->
 }
 
 /// Opens the snapshot and reads every record after it.
-fn check(collection: &Collection, path: &Path, listing: &Listing, staged: &Path) -> Result<Imported, BackupError> {
+fn check(
+    collection: &Collection,
+    path: &Path,
+    listing: &Listing,
+    staged: &Path,
+) -> Result<Imported, BackupError> {
     let dir = staged.join("snapshots").join(&listing.snapshot);
     let snapshot = Snapshot::open(&dir, Verify::Full)?;
     let from = Position(snapshot.manifest().log_position);

@@ -111,12 +111,25 @@ mod tests {
 
     #[test]
     fn only_names_of_an_export_are_taken() {
-        for good in ["snapshot/index.alike", "log/00000000000000000001.log", "golden.jsonl"] {
+        for good in [
+            "snapshot/index.alike",
+            "log/00000000000000000001.log",
+            "golden.jsonl",
+        ] {
             assert!(is_ours(good), "{good}");
         }
         for bad in [
-            "", "snapshot/", "snapshot/../x", "/etc/passwd", "../x", "log/a/b", "CURRENT", "snapshot/.hidden",
-            "log\\x", "snapshot//x", "snapshot/a\0b",
+            "",
+            "snapshot/",
+            "snapshot/../x",
+            "/etc/passwd",
+            "../x",
+            "log/a/b",
+            "CURRENT",
+            "snapshot/.hidden",
+            "log\\x",
+            "snapshot//x",
+            "snapshot/a\0b",
         ] {
             assert!(!is_ours(bad), "{bad}");
         }

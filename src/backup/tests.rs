@@ -68,7 +68,11 @@ impl Bench {
         manifest.log_position = 30;
         let id = writer.finish(&collection, manifest).unwrap();
         collection.publish(&id).unwrap();
-        fs::write(collection.golden_path(), "{\"vector\":[1,0],\"expected\":[\"p0\"]}\n").unwrap();
+        fs::write(
+            collection.golden_path(),
+            "{\"vector\":[1,0],\"expected\":[\"p0\"]}\n",
+        )
+        .unwrap();
         bench
     }
 
@@ -111,8 +115,14 @@ fn a_collection_goes_into_one_file_and_comes_back() {
         assert_eq!(exported.position, Position(40));
         assert_eq!(exported.archive_bytes, fs::metadata(&archive).unwrap().len());
         let imported = import(&bench.collection("new"), &archive, &|_, _| ()).unwrap();
-        assert_eq!((imported.items, imported.records, imported.position), (20, 10, Position(40)));
-        assert_eq!((imported.taken_of.as_str(), &imported.snapshot), ("c", &exported.snapshot));
+        assert_eq!(
+            (imported.items, imported.records, imported.position),
+            (20, 10, Position(40))
+        );
+        assert_eq!(
+            (imported.taken_of.as_str(), &imported.snapshot),
+            ("c", &exported.snapshot)
+        );
         let (old, new) = (bench.collection("c"), bench.collection("new"));
         assert_eq!(new.current().unwrap(), old.current().unwrap());
         let records = |collection: &Collection| {
@@ -126,9 +136,15 @@ fn a_collection_goes_into_one_file_and_comes_back() {
             records
         };
         assert_eq!(records(&new), records(&old));
-        assert_eq!(fs::read(new.golden_path()).unwrap(), fs::read(old.golden_path()).unwrap());
+        assert_eq!(
+            fs::read(new.golden_path()).unwrap(),
+            fs::read(old.golden_path()).unwrap()
+        );
         let (mut log, opened) = EmbeddedLog::open(&new.log_dir(), LogSettings::default()).unwrap();
-        assert_eq!((opened.torn_bytes, log.append(&[record(99)]).unwrap()), (0, Position(41)));
+        assert_eq!(
+            (opened.torn_bytes, log.append(&[record(99)]).unwrap()),
+            (0, Position(41))
+        );
     }
 }
 
@@ -136,7 +152,10 @@ fn a_collection_goes_into_one_file_and_comes_back() {
 fn a_commit_that_is_being_written_is_left_out() {
     let bench = Bench::new();
     let dir = bench.collection("c").log_dir();
-    let mut segments: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut segments: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     segments.retain(|path| path.extension().is_some_and(|end| end == "log"));
     segments.sort_unstable();
     assert!(segments.len() > 2, "several segments");
@@ -148,7 +167,11 @@ fn a_commit_that_is_being_written_is_left_out() {
     assert_eq!(exported.position, Position(39));
     let imported = import(&bench.collection("new"), &archive, &|_, _| ()).unwrap();
     assert_eq!((imported.records, imported.position), (9, Position(39)));
-    assert_eq!(fs::read(last).unwrap().len(), whole.len() - 5, "the writer's file is left alone");
+    assert_eq!(
+        fs::read(last).unwrap().len(),
+        whole.len() - 5,
+        "the writer's file is left alone"
+    );
 }
 
 #[test]
@@ -191,7 +214,10 @@ fn truncated_and_changed_archives_are_refused() {
         })
         .collect();
     assert!(contents.len() > 8, "{contents:?}");
-    for (name, start, bytes) in contents.iter().filter(|(name, _, bytes)| name != "export.json" && *bytes > 0) {
+    for (name, start, bytes) in contents
+        .iter()
+        .filter(|(name, _, bytes)| name != "export.json" && *bytes > 0)
+    {
         let mut changed = whole.clone();
         changed[(start + bytes / 2) as usize] ^= 4;
         fs::write(&bad, changed).unwrap();
@@ -248,25 +274,40 @@ fn tricks_with_names_are_refused() {
     let bench = Bench::new();
     let bad = bench.path("bad.tar");
     let outside = bench.path("outside");
-    for name in ["../outside", "snapshot/../../../outside", "/tmp/outside", "CURRENT"] {
+    for name in [
+        "../outside",
+        "snapshot/../../../outside",
+        "/tmp/outside",
+        "CURRENT",
+    ] {
         let listing = listing_of(&[(name, b"x")]);
         archive(&bad, &[("export.json", Regular, &listing), (name, Regular, b"x")]);
         bench.refuses(&bad, &["export.json", name]);
     }
     let listing = listing_of(&[("golden.jsonl", b"x")]);
-    for (name, kind) in [("../outside", Regular), ("golden.jsonl", Symlink), ("golden.jsonl", Link), ("golden.jsonl", Directory)] {
+    for (name, kind) in [
+        ("../outside", Regular),
+        ("golden.jsonl", Symlink),
+        ("golden.jsonl", Link),
+        ("golden.jsonl", Directory),
+    ] {
         archive(&bad, &[("export.json", Regular, &listing), (name, kind, b"x")]);
         bench.refuses(&bad, &[name, "golden.jsonl"]);
     }
-    let more: [(&str, tar::EntryType, &[u8]); 3] =
-        [("export.json", Regular, &listing), ("golden.jsonl", Regular, b"x"), ("more", Regular, b"y")];
+    let more: [(&str, tar::EntryType, &[u8]); 3] = [
+        ("export.json", Regular, &listing),
+        ("golden.jsonl", Regular, b"x"),
+        ("more", Regular, b"y"),
+    ];
     archive(&bad, &more);
     bench.refuses(&bad, &["more", "not in its listing"]);
     archive(&bad, &more[..2]);
     bench.refuses(&bad, &["manifest.rkyv"]);
     archive(&bad, &[("golden.jsonl", Regular, b"x")]);
     bench.refuses(&bad, &["export.json"]);
-    let newer = String::from_utf8(listing).unwrap().replace("\"format_version\":1", "\"format_version\":2");
+    let newer = String::from_utf8(listing)
+        .unwrap()
+        .replace("\"format_version\":1", "\"format_version\":2");
     archive(&bad, &[("export.json", Regular, newer.as_bytes())]);
     bench.refuses(&bad, &["version 2", "version 1"]);
     archive(&bad, &[("export.json", Regular, b"{}")]);

@@ -67,9 +67,8 @@ pub(super) fn write(position: Position, outcomes: &[Outcome]) -> Box<str> {
 /// # Errors
 /// Another kind of call had the key.
 pub(crate) fn read(answer: &str, key: &str) -> Result<Written, EngineError> {
-    let answer: Answer = serde_json::from_str(answer).map_err(|_| EngineError::KeyReused {
-        key: key.to_owned(),
-    })?;
+    let answer: Answer =
+        serde_json::from_str(answer).map_err(|_| EngineError::KeyReused { key: key.to_owned() })?;
     Ok(Written {
         position: answer.position,
         outcomes: answer.outcomes.into_iter().map(Outcome::from).collect(),

@@ -225,7 +225,10 @@ mod tests {
             calls.noted(note(name, now_ms()), Position(2 + at as u64));
         }
         assert_eq!(calls.begin(&key("a", 1)).unwrap(), CallStart::New);
-        assert!(matches!(calls.begin(&key("c", 1)).unwrap(), CallStart::Answered(_)));
+        assert!(matches!(
+            calls.begin(&key("c", 1)).unwrap(),
+            CallStart::Answered(_)
+        ));
         let kept = calls.through(Position(3)).unwrap();
         assert_eq!(kept.len(), 1, "{kept:?}");
         assert_eq!(&*kept[0].key, "b");

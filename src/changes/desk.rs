@@ -185,9 +185,7 @@ impl Desk {
                 && ready.version.is_some()
                 && self.version(frame, &ready.id) != ready.version
             {
-                return Err(Verdict::Again {
-                    id: ready.id.clone(),
-                });
+                return Err(Verdict::Again { id: ready.id.clone() });
             }
         }
         let mut outcomes = Vec::with_capacity(submission.changes.len());
@@ -301,7 +299,10 @@ impl Desk {
             return Ok(());
         }
         if self.journal.take_over()? {
-            tracing::info!(collection = self.rules.collection(), "writes are taken from now on");
+            tracing::info!(
+                collection = self.rules.collection(),
+                "writes are taken from now on"
+            );
         }
         self.catch_up()?;
         if let Some(last) = self.journal.last()
@@ -384,16 +385,23 @@ fn enter_note(frame: &mut Frame, note: Note, outcomes: &[Outcome]) {
 }
 
 /// Applies what the journal has beyond `live`.
-fn read_into(journal: &mut Journal, rules: &Rules, live: &mut Live, calls: &Calls) -> Result<(), EngineError> {
+fn read_into(
+    journal: &mut Journal,
+    rules: &Rules,
+    live: &mut Live,
+    calls: &Calls,
+) -> Result<(), EngineError> {
     let after = live.position();
     let mut records = Vec::new();
     let mut failed = None;
     let mut apply = |records: &mut Vec<(Position, Record)>| {
         let chunk = replay::ready(rules, std::mem::take(records));
-        chunk.and_then(|chunk| chunk.apply(rules, live, calls)).map_err(|error| {
-            failed = Some(error);
-            LogError::Stopped(String::new())
-        })
+        chunk
+            .and_then(|chunk| chunk.apply(rules, live, calls))
+            .map_err(|error| {
+                failed = Some(error);
+                LogError::Stopped(String::new())
+            })
     };
     let read = journal.read(after, &mut |position, record| {
         records.push((position, record));
@@ -417,7 +425,9 @@ fn refuse(submissions: impl IntoIterator<Item = Submission>, error: EngineError)
     // What is wrong with a call alone is said of a call that is alone.
     let mut first = Some(error);
     for submission in submissions {
-        let again = || EngineError::WritesOff { reason: reason.clone() };
+        let again = || EngineError::WritesOff {
+            reason: reason.clone(),
+        };
         submission.answer(Verdict::Refused(first.take().unwrap_or_else(again)));
     }
 }

@@ -157,7 +157,9 @@ fn merge(rules: &Rules, id: &str, fields: &mut Fields, changed: &Fields) -> Resu
                 _ => false,
             };
             if !same {
-                let detail = format!("is the id of item {id:?} and cannot be changed; upsert a new item and delete this one");
+                let detail = format!(
+                    "is the id of item {id:?} and cannot be changed; upsert a new item and delete this one"
+                );
                 return Err(EngineError::invalid(name, detail));
             }
             continue;
@@ -182,7 +184,10 @@ fn document(live: &Live, found: &Found, id: &str) -> Result<Fields, EngineError>
         Some(Ok(fields)) => Ok(fields),
         _ => Err(EngineError::Refused {
             name: live.snapshot().manifest().collection.clone(),
-            reason: format!("snapshot {} has no readable document for item {id:?}", live.snapshot().id()),
+            reason: format!(
+                "snapshot {} has no readable document for item {id:?}",
+                live.snapshot().id()
+            ),
         }),
     }
 }
@@ -190,7 +195,9 @@ fn document(live: &Live, found: &Found, id: &str) -> Result<Fields, EngineError>
 /// Whether the item's vector is that of `checked`, too: made from the same text, or the same numbers.
 fn keeps_vector(rules: &Rules, live: &Live, found: &Found, checked: &Checked) -> Result<bool, EngineError> {
     if let Some(vector) = &checked.vector {
-        return Ok(live.vector(found.place).is_some_and(|there| rules.compares_as(vector, there)));
+        return Ok(live
+            .vector(found.place)
+            .is_some_and(|there| rules.compares_as(vector, there)));
     }
     let before = document(live, found, &checked.id)?;
     Ok(joined_text(&rules.schema().embed, &before).is_ok_and(|text| text == checked.text))
@@ -198,11 +205,15 @@ fn keeps_vector(rules: &Rules, live: &Live, found: &Found, checked: &Checked) ->
 
 fn check_size(checked: &Checked, rules: &Rules) -> Result<(), EngineError> {
     let vector = checked.vector.as_ref().map_or(0, |vector| vector.len());
-    let bytes = checked.id.len() + checked.document.len() + 4 * vector.max(rules.dimension()) + RECORD_EXTRA_BYTES;
+    let bytes =
+        checked.id.len() + checked.document.len() + 4 * vector.max(rules.dimension()) + RECORD_EXTRA_BYTES;
     if bytes <= MAX_RECORD_BYTES {
         return Ok(());
     }
-    let detail = format!("item {:?} takes {bytes} bytes, at most {MAX_RECORD_BYTES} are accepted", checked.id);
+    let detail = format!(
+        "item {:?} takes {bytes} bytes, at most {MAX_RECORD_BYTES} are accepted",
+        checked.id
+    );
     Err(EngineError::invalid(&rules.schema().id, detail))
 }
 
@@ -257,7 +268,8 @@ fn refuse_duplicates(drafts: &mut [Draft], id_field: &str) {
         match first.get(id) {
             None => drop(first.insert(id.clone(), at)),
             Some(first) => {
-                let detail = format!("{id:?} is in this call already, at position {first}; send one change per item");
+                let detail =
+                    format!("{id:?} is in this call already, at position {first}; send one change per item");
                 *draft = Draft::Prepared(rejected(EngineError::invalid(id_field, detail)));
             }
         }

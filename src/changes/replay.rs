@@ -33,7 +33,11 @@ enum Prior {
 }
 
 /// Reads the log in `dir` after `after` on a thread of its own and makes its records ready, some chunks ahead.
-pub(crate) fn read_ahead(dir: PathBuf, after: Position, rules: Rules) -> Receiver<Result<Chunk, EngineError>> {
+pub(crate) fn read_ahead(
+    dir: PathBuf,
+    after: Position,
+    rules: Rules,
+) -> Receiver<Result<Chunk, EngineError>> {
     let (sender, chunks) = sync_channel(AHEAD);
     let spawned = std::thread::Builder::new().name("alike-replay".to_owned());
     let send = sender.clone();
@@ -147,8 +151,9 @@ fn item(checked: Checked, vector: Arc<[f32]>, origin: Option<crate::log::Origin>
 }
 
 fn parse(document: &str, id: &str) -> Result<Map<String, Value>, EngineError> {
-    serde_json::from_str(document)
-        .map_err(|error| EngineError::invalid("", format!("the document of item {id:?} is not JSON: {error}")))
+    serde_json::from_str(document).map_err(|error| {
+        EngineError::invalid("", format!("the document of item {id:?} is not JSON: {error}"))
+    })
 }
 
 impl Chunk {
@@ -210,7 +215,11 @@ fn encode(
         let detail = "texts of the log have to be encoded again".to_owned();
         return Err(EngineError::NoModel { detail });
     };
-    tracing::info!(collection = rules.collection(), texts = texts.len(), "texts of the log are encoded again");
+    tracing::info!(
+        collection = rules.collection(),
+        texts = texts.len(),
+        "texts of the log are encoded again"
+    );
     let embeddings = encoder.encode_documents(&texts)?;
     for (&at, vector) in places.iter().zip(embeddings.rows()) {
         let record = &mut records[at].1;

@@ -138,7 +138,10 @@ impl Rules {
         if self.metric != Metric::Cosine {
             return vector == kept;
         }
-        let squares: f64 = vector.iter().map(|&number| f64::from(number) * f64::from(number)).sum();
+        let squares: f64 = vector
+            .iter()
+            .map(|&number| f64::from(number) * f64::from(number))
+            .sum();
         let scale = 1.0 / squares.sqrt();
         let scaled = vector.iter().map(|&number| (f64::from(number) * scale) as f32);
         vector.len() == kept.len() && scaled.zip(kept).all(|(number, &kept)| number == kept)
@@ -152,7 +155,10 @@ impl Rules {
             let detail = format!("has {found} numbers, this collection's vectors have {expected}");
             return Err(EngineError::invalid(field, detail));
         }
-        let squares: f64 = vector.iter().map(|&number| f64::from(number) * f64::from(number)).sum();
+        let squares: f64 = vector
+            .iter()
+            .map(|&number| f64::from(number) * f64::from(number))
+            .sum();
         if !squares.is_finite() {
             return Err(EngineError::invalid(field, "has a number that is not finite"));
         }
@@ -163,7 +169,10 @@ impl Rules {
                 Err(EngineError::invalid(field, detail))
             }
             Metric::Dot | Metric::L2 if squares.sqrt() > longest => {
-                let detail = format!("is {:e} long, at most {longest:e} can be compared", squares.sqrt());
+                let detail = format!(
+                    "is {:e} long, at most {longest:e} can be compared",
+                    squares.sqrt()
+                );
                 Err(EngineError::invalid(field, detail))
             }
             _ => Ok(()),
@@ -202,7 +211,10 @@ mod tests {
     #[test]
     fn a_models_digest_starts_its_origin() {
         let digest = "000102030405060708090a0b0c0d0e0fffff";
-        assert_eq!(model_bytes(digest), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        assert_eq!(
+            model_bytes(digest),
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+        );
         assert_eq!(model_bytes("short"), TextDigest::of("short").0);
         assert_ne!(model_bytes("another"), model_bytes("short"));
     }

@@ -2,9 +2,7 @@
 
 use super::{Engine, EngineError, View};
 use crate::schema::Schema;
-use crate::snapshot::{
-    BuildFacts, Collection, Made, Manifest, ModelRef, SnapshotError, SnapshotWriter,
-};
+use crate::snapshot::{BuildFacts, Collection, Made, Manifest, ModelRef, SnapshotError, SnapshotWriter};
 use alike_indexes::vectors::MAX_DIMENSION;
 use alike_indexes::{BuildSettings, Kind, Metric};
 use std::fs;
@@ -102,7 +100,10 @@ impl Engine {
             let encoder = self.models.encoder()?;
             let dimension = encoder.dimension();
             if new.dimension.is_some_and(|asked| asked != dimension) {
-                let detail = format!("the vectors of model {} have {dimension} numbers; leave it out", encoder.identity());
+                let detail = format!(
+                    "the vectors of model {} have {dimension} numbers; leave it out",
+                    encoder.identity()
+                );
                 return Err(EngineError::invalid("dimension", detail));
             }
             let variant = encoder.state().variant.to_string();
@@ -168,8 +169,16 @@ fn remove(dir: &Path) -> Result<(), SnapshotError> {
 
 /// Removes what an interrupted drop has left.
 pub(super) fn remove_dropped(data: &Path) {
-    let entries = fs::read_dir(data.join("collections")).into_iter().flatten().flatten();
-    let dropped = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(DROPPED.as_bytes()));
+    let entries = fs::read_dir(data.join("collections"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let dropped = entries.filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(DROPPED.as_bytes())
+    });
     for left in dropped {
         if let Err(error) = fs::remove_dir_all(left.path()) {
             tracing::warn!(folder = %left.path().display(), %error, "a dropped collection's files cannot be removed");

@@ -118,8 +118,15 @@ impl Engine {
         };
         let refused = old.refused.as_ref();
         let served = old.serving.as_ref().map(|serving| serving.view());
-        let again = old.serving.as_ref().is_some_and(|serving| self.followed_to_an_end(serving));
-        if !again && served.as_ref().is_some_and(|view| view.snapshot().id() == current) {
+        let again = old
+            .serving
+            .as_ref()
+            .is_some_and(|serving| self.followed_to_an_end(serving));
+        if !again
+            && served
+                .as_ref()
+                .is_some_and(|view| view.snapshot().id() == current)
+        {
             return refused.map(|_| Slot {
                 serving: old.serving.clone(),
                 refused: None,

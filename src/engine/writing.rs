@@ -45,7 +45,10 @@ impl Engine {
     ) -> Result<Written, EngineError> {
         let serving = self.serving(collection)?;
         if changes.len() > MAX_TOGETHER {
-            let detail = format!("{} changes are more than {MAX_TOGETHER}; send them in parts", changes.len());
+            let detail = format!(
+                "{} changes are more than {MAX_TOGETHER}; send them in parts",
+                changes.len()
+            );
             return Err(EngineError::invalid("items", detail));
         }
         let Some(key) = &options.key else {
@@ -75,12 +78,18 @@ impl Engine {
         key: Option<&Key>,
         deadline: Instant,
     ) -> Result<Written, EngineError> {
-        let adds = changes.iter().any(|change| !matches!(change, Change::Delete { .. }));
+        let adds = changes
+            .iter()
+            .any(|change| !matches!(change, Change::Delete { .. }));
         self.check_room(serving, adds)?;
         loop {
             let current = serving.stage.current();
             let prepared = prepare(&current.rules, current.view.live(), changes)?;
-            if key.is_none() && prepared.iter().all(|change| matches!(change, Prepared::Settled(_))) {
+            if key.is_none()
+                && prepared
+                    .iter()
+                    .all(|change| matches!(change, Prepared::Settled(_)))
+            {
                 return Ok(self.nothing_to_do(&current, prepared));
             }
             let note = key.cloned().map(Note::Outcomes);

@@ -388,10 +388,20 @@ impl From<RebuildError> for Problem {
             RebuildError::NoRoom { .. } => Self::disk_low(detail),
             RebuildError::NoSnapshot { .. } => Self::not_found(detail).with_field("id"),
             RebuildError::Schema { field, .. } => Self::invalid(detail).with_field(format!("schema.{field}")),
-            RebuildError::Worse { what, before, found, drop, bound, .. } => {
+            RebuildError::Worse {
+                what,
+                before,
+                found,
+                drop,
+                bound,
+                ..
+            } => {
                 let problem = Self::conflict("answers-worse", "It answers worse than what is served", detail);
                 let problem = problem.with("measure", what).with("served", before);
-                problem.with("found", found).with("drop", drop).with("bound", bound)
+                problem
+                    .with("found", found)
+                    .with("drop", drop)
+                    .with("bound", bound)
             }
             RebuildError::NothingBefore { .. } => {
                 Self::conflict("nothing-before", "There is nothing to go back to", detail)
@@ -402,7 +412,9 @@ impl From<RebuildError> for Problem {
             | RebuildError::Overtaken { .. }
             | RebuildError::Contradiction { .. }
             | RebuildError::Golden { .. }
-            | RebuildError::Canceled => Self::conflict("refused", "What is served cannot become that", detail),
+            | RebuildError::Canceled => {
+                Self::conflict("refused", "What is served cannot become that", detail)
+            }
             RebuildError::Snapshot(cause) => {
                 tracing::error!(%cause, "a snapshot cannot be used");
                 Self::conflict("refused", "What is served cannot become that", detail)

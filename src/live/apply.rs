@@ -212,7 +212,10 @@ impl Live {
         }
         if !items.is_empty() {
             let made: Vec<_> = match items.len() {
-                PARALLEL_FROM.. => items.par_chunks(CHUNK_ROWS).map(|chunk| self.part(chunk)).collect(),
+                PARALLEL_FROM.. => items
+                    .par_chunks(CHUNK_ROWS)
+                    .map(|chunk| self.part(chunk))
+                    .collect(),
                 _ => vec![self.part(&items)],
             };
             for (part, chunk) in made.into_iter().zip(items.chunks(CHUNK_ROWS)) {

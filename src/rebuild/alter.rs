@@ -62,7 +62,9 @@ pub fn check_schema(view: &View, schema: &Schema) -> Result<(), RebuildError> {
             Some(vector) => {
                 format!("is missing: the items bring their own vectors as {vector:?}, which cannot change")
             }
-            None => "is given, but a model makes the vectors of this collection, which cannot change".to_owned(),
+            None => {
+                "is given, but a model makes the vectors of this collection, which cannot change".to_owned()
+            }
         };
         return wrong("vector", detail);
     }

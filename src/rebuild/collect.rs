@@ -84,9 +84,10 @@ pub fn truncate_offline(collection: &Collection, through: Position) -> Result<()
     };
     let opened = EmbeddedLog::open(&dir, settings);
     match opened.and_then(|(mut log, _)| log.truncate(through)) {
-        Err(LogError::Locked { .. }) => {
-            Err("a server writes this collection; it collects its log by itself, or when told to over HTTP".to_owned())
-        }
+        Err(LogError::Locked { .. }) => Err(
+            "a server writes this collection; it collects its log by itself, or when told to over HTTP"
+                .to_owned(),
+        ),
         result => result.map_err(|error| error.to_string()),
     }
 }
@@ -98,15 +99,27 @@ fn in_order(collection: &Collection) -> Result<Vec<(String, Option<Manifest>)>, 
         let manifest = collection.manifest(&id).ok();
         all.push((id, manifest));
     }
-    all.sort_by_key(|(id, manifest)| (manifest.as_ref().map_or(0, |manifest| manifest.created_ms), id.clone()));
+    all.sort_by_key(|(id, manifest)| {
+        (
+            manifest.as_ref().map_or(0, |manifest| manifest.created_ms),
+            id.clone(),
+        )
+    });
     Ok(all)
 }
 
 fn kept<'a>(pointer: &'a Pointer, all: &'a [(String, Option<Manifest>)], keep: usize) -> HashSet<&'a str> {
-    let there = |id: &&String| all.iter().any(|(found, manifest)| found == *id && manifest.is_some());
+    let there = |id: &&String| {
+        all.iter()
+            .any(|(found, manifest)| found == *id && manifest.is_some())
+    };
     let before = pointer.history.iter().rev().filter(there).take(keep);
     let after = all.iter().rev().take_while(|(id, _)| *id != pointer.snapshot);
-    let aside = after.map(|(id, _)| id).filter(|id| !pointer.history.contains(id) && there(id));
-    let kept = std::iter::once(&pointer.snapshot).chain(before).chain(aside.take(keep));
+    let aside = after
+        .map(|(id, _)| id)
+        .filter(|id| !pointer.history.contains(id) && there(id));
+    let kept = std::iter::once(&pointer.snapshot)
+        .chain(before)
+        .chain(aside.take(keep));
     kept.map(String::as_str).collect()
 }

@@ -22,7 +22,9 @@ pub enum RebuildError {
     #[error(transparent)]
     Live(#[from] LiveError),
     /// The disk is too full for another snapshot.
-    #[error("the disk has {free} bytes left, a new snapshot takes about {needed}; make room (`alike snapshot gc`)")]
+    #[error(
+        "the disk has {free} bytes left, a new snapshot takes about {needed}; make room (`alike snapshot gc`)"
+    )]
     NoRoom {
         /// Bytes that are left.
         free: u64,

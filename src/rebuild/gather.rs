@@ -99,7 +99,11 @@ impl<'a> Sources<'a> {
         watcher: &dyn Watcher,
     ) -> Result<Gathered, RebuildError> {
         let total = view.live().len().max(1) as f64;
-        let phase = if self.encoder.is_some() { "encode" } else { "gather" };
+        let phase = if self.encoder.is_some() {
+            "encode"
+        } else {
+            "gather"
+        };
         let mut gathered = Gathered::default();
         let mut items = view.live().items();
         loop {
@@ -151,16 +155,26 @@ impl<'a> Sources<'a> {
     }
 
     /// Reads an item; with it, names of fields that are not known yet.
-    fn read(&self, item: &ItemRef<'_>, known: &BTreeSet<String>) -> Result<(Read, Vec<String>), RebuildError> {
+    fn read(
+        &self,
+        item: &ItemRef<'_>,
+        known: &BTreeSet<String>,
+    ) -> Result<(Read, Vec<String>), RebuildError> {
         let contradiction = |reason: String| RebuildError::Contradiction {
             id: item.id.to_owned(),
             reason,
         };
         let fields: Map<String, Value> =
             serde_json::from_slice(item.document).map_err(|error| contradiction(error.to_string()))?;
-        let new = fields.keys().filter(|name| !known.contains(*name)).cloned().collect();
+        let new = fields
+            .keys()
+            .filter(|name| !known.contains(*name))
+            .cloned()
+            .collect();
         let anew = match self.encoder {
-            Some(_) => joined_text(&self.embedded, &fields).ok() != joined_text(&self.plain.embed, &fields).ok(),
+            Some(_) => {
+                joined_text(&self.embedded, &fields).ok() != joined_text(&self.plain.embed, &fields).ok()
+            }
             None => false,
         };
         let checked = self

@@ -70,8 +70,13 @@ pub fn read_golden(path: &Path) -> Result<Vec<GoldenQuery>, RebuildError> {
 
 fn parse(line: usize, content: &str) -> Result<GoldenQuery, String> {
     let mut json = serde_json::Deserializer::from_str(content);
-    let read: Line = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| format!("{}: {}; expected a line such as {EXAMPLE}", error.path(), error.inner()))?;
+    let read: Line = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        format!(
+            "{}: {}; expected a line such as {EXAMPLE}",
+            error.path(),
+            error.inner()
+        )
+    })?;
     json.end().map_err(|error| error.to_string())?;
     if read.expected.is_empty() {
         return Err("expected: is empty; name the ids that belong into the first places".to_owned());
@@ -147,18 +152,27 @@ mod tests {
         let read = read_golden(&path).unwrap();
         assert_eq!((read.len(), read[0].line, read[1].line), (2, 1, 3));
         assert_eq!(read[1].wanted, Wanted::Vector(vec![1.0, 0.0]));
-        assert_eq!((read[1].search().limit, &read[1].expected), (10, &vec!["b".to_owned(), "c".to_owned()]));
+        assert_eq!(
+            (read[1].search().limit, &read[1].expected),
+            (10, &vec!["b".to_owned(), "c".to_owned()])
+        );
         for (line, needle) in [
             ("nonsense", "line 1"),
             ("{\"text\":\"a\",\"expected\":[]}", "expected: is empty"),
-            ("{\"text\":\"a\",\"like\":[\"b\"],\"expected\":[\"a\"]}", "exactly one of"),
+            (
+                "{\"text\":\"a\",\"like\":[\"b\"],\"expected\":[\"a\"]}",
+                "exactly one of",
+            ),
             ("{\"expected\":[\"a\"]}", "exactly one of"),
             ("{\"text\":\"a\",\"expect\":[\"a\"]}", "expect"),
             ("{\"text\":\"a\",\"expected\":[1]}", "expected[0]"),
         ] {
             std::fs::write(&path, line).unwrap();
             let error = read_golden(&path).unwrap_err().to_string();
-            assert!(error.contains(needle) && error.contains("golden.jsonl"), "{error}");
+            assert!(
+                error.contains(needle) && error.contains("golden.jsonl"),
+                "{error}"
+            );
         }
     }
 }

@@ -126,23 +126,27 @@ impl Maintenance {
         asked: Asked,
         reason: Option<Due>,
     ) -> Result<JobStatus, RebuildError> {
-        self.start(JobKind::Build, collection, move |this, handle, view, collection| {
-            let order = this.order(asked);
-            let built = rebuild(&this.0.engine, collection, view, &order, handle);
-            let built = built.and_then(|rebuilt| this.adopt_built(collection, rebuilt));
-            let made = built.map(|rebuilt| {
-                let collected = reason.and_then(|_| this.collect_quietly(collection, handle));
-                Made {
-                    rebuilt,
-                    reason,
-                    collected,
+        self.start(
+            JobKind::Build,
+            collection,
+            move |this, handle, view, collection| {
+                let order = this.order(asked);
+                let built = rebuild(&this.0.engine, collection, view, &order, handle);
+                let built = built.and_then(|rebuilt| this.adopt_built(collection, rebuilt));
+                let made = built.map(|rebuilt| {
+                    let collected = reason.and_then(|_| this.collect_quietly(collection, handle));
+                    Made {
+                        rebuilt,
+                        reason,
+                        collected,
+                    }
+                });
+                if reason.is_some() {
+                    this.tried(collection.name(), made.is_ok());
                 }
-            });
-            if reason.is_some() {
-                this.tried(collection.name(), made.is_ok());
-            }
-            Ok(as_json(&made?))
-        })
+                Ok(as_json(&made?))
+            },
+        )
     }
 
     /// Rebuilds a collection under another schema, as a job.
@@ -152,11 +156,15 @@ impl Maintenance {
     pub fn alter(&self, collection: &str, schema: Schema) -> Result<JobStatus, RebuildError> {
         let (view, _) = self.of(collection)?;
         super::alter::check_schema(&view, &schema)?;
-        self.start(JobKind::Alter, collection, move |this, handle, view, collection| {
-            let order = this.order(Asked::default());
-            let rebuilt = alter(&this.0.engine, collection, view, schema, &order, handle)?;
-            Ok(as_json(&this.adopt_built(collection, rebuilt)?))
-        })
+        self.start(
+            JobKind::Alter,
+            collection,
+            move |this, handle, view, collection| {
+                let order = this.order(Asked::default());
+                let rebuilt = alter(&this.0.engine, collection, view, schema, &order, handle)?;
+                Ok(as_json(&this.adopt_built(collection, rebuilt)?))
+            },
+        )
     }
 
     /// Checks every byte of a snapshot and how well it answers, as a job.
@@ -167,11 +175,16 @@ impl Maintenance {
         let (_, there) = self.of(collection)?;
         super::promote::must_exist(&there, id)?;
         let id = id.to_owned();
-        self.start(JobKind::Verify, collection, move |this, handle, view, collection| {
-            let threads = this.0.settings.threads();
-            let verified = in_background(threads, || verify(&this.0.engine, collection, view, &id, handle))??;
-            Ok(serde_json::json!({"snapshot": id, "verified": as_json(&verified)}))
-        })
+        self.start(
+            JobKind::Verify,
+            collection,
+            move |this, handle, view, collection| {
+                let threads = this.0.settings.threads();
+                let verified =
+                    in_background(threads, || verify(&this.0.engine, collection, view, &id, handle))??;
+                Ok(serde_json::json!({"snapshot": id, "verified": as_json(&verified)}))
+            },
+        )
     }
 
     /// Collects snapshots and log segments that nothing needs, as a job.
@@ -212,7 +225,12 @@ impl Maintenance {
     /// Looks whether it is time for a rebuild, and at the disk now and then. To be called every half second or so.
     pub fn tick(&self) {
         self.look_at_disk();
-        let running = |id: &String| self.0.jobs.get(id).is_ok_and(|job| job.state == JobState::Running);
+        let running = |id: &String| {
+            self.0
+                .jobs
+                .get(id)
+                .is_ok_and(|job| job.state == JobState::Running)
+        };
         if self.automatic().job.as_ref().is_some_and(running) {
             return;
         }
@@ -227,7 +245,12 @@ impl Maintenance {
                 continue;
             }
             if let Ok(job) = self.start_build(name, Asked::default(), Some(reason)) {
-                tracing::info!(collection = name, job = job.id, ?reason, "time for a new snapshot");
+                tracing::info!(
+                    collection = name,
+                    job = job.id,
+                    ?reason,
+                    "time for a new snapshot"
+                );
                 self.automatic().job = Some(job.id);
                 return;
             }
@@ -320,7 +343,7 @@ impl Maintenance {
     }
 
     /// Serves what the pointer names; where that cannot be served, the pointer goes back to what it was.
-    fn adopt(&self, collection: &Collection, before: &Pointer) -> Result<(), RebuildError> {
+    pub(super) fn adopt(&self, collection: &Collection, before: &Pointer) -> Result<(), RebuildError> {
         let published = collection.current()?;
         let Err(error) = self.0.engine.adopt_now(collection.name()) else {
             return Ok(());

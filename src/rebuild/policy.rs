@@ -119,6 +119,10 @@ mod tests {
             ..none
         };
         assert_eq!(due(&old, &aged), Some(Due::Age));
-        assert_eq!(due(&Standing { age_s: 59, ..old }, &aged), None, "0 switches a reason off");
+        assert_eq!(
+            due(&Standing { age_s: 59, ..old }, &aged),
+            None,
+            "0 switches a reason off"
+        );
     }
 }

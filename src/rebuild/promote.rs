@@ -258,16 +258,34 @@ mod tests {
             recall: 0.01,
             golden: 0.02,
         };
-        let compare = |candidate: &Verified, before: &Verified| gate.compare(("new", candidate), ("old", before));
+        let compare =
+            |candidate: &Verified, before: &Verified| gate.compare(("new", candidate), ("old", before));
         let before = verified(0.99, Some(0.9));
         assert!(compare(&verified(0.985, Some(0.89)), &before).is_ok());
         assert!(compare(&verified(1.0, Some(1.0)), &before).is_ok());
-        assert!(compare(&verified(0.99, None), &before).is_ok(), "nothing to compare");
-        let error = compare(&verified(0.95, Some(0.9)), &before).unwrap_err().to_string();
-        for needle in ["new", "old", "recall@10", "0.9500", "0.9900", "0.0400", "0.0100", "snapshots.gate_recall", "force"] {
+        assert!(
+            compare(&verified(0.99, None), &before).is_ok(),
+            "nothing to compare"
+        );
+        let error = compare(&verified(0.95, Some(0.9)), &before)
+            .unwrap_err()
+            .to_string();
+        for needle in [
+            "new",
+            "old",
+            "recall@10",
+            "0.9500",
+            "0.9900",
+            "0.0400",
+            "0.0100",
+            "snapshots.gate_recall",
+            "force",
+        ] {
             assert!(error.contains(needle), "{needle}: {error}");
         }
-        let error = compare(&verified(0.99, Some(0.5)), &before).unwrap_err().to_string();
+        let error = compare(&verified(0.99, Some(0.5)), &before)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("golden score 0.5000 after 0.9000"), "{error}");
     }
 }

@@ -79,7 +79,9 @@ fn schema() -> Schema {
 fn point(at: usize, n: Value) -> Change {
     let angle = at as f32 * 0.013;
     let fields = json!({"id": format!("p{at}"), "v": [angle.cos(), angle.sin(), (at % 7) as f32 * 0.1], "n": n, "at": at});
-    let Value::Object(fields) = fields else { unreachable!() };
+    let Value::Object(fields) = fields else {
+        unreachable!()
+    };
     Change::Upsert(fields)
 }
 
@@ -140,7 +142,10 @@ impl Bench {
         };
         let written = self.engine.write(C, changes, &options).unwrap();
         for outcome in written.outcomes {
-            assert!(!matches!(outcome, crate::changes::Outcome::Rejected(_)), "{outcome:?}");
+            assert!(
+                !matches!(outcome, crate::changes::Outcome::Rejected(_)),
+                "{outcome:?}"
+            );
         }
     }
 
@@ -218,10 +223,20 @@ fn a_rebuild_folds_everything_in_and_answers_the_same() {
     assert!(rebuilt.published && !rebuilt.unchanged);
     assert_eq!((rebuilt.items, rebuilt.position), (339, before.position()));
     let merged = rebuilt.merged.unwrap();
-    assert!(merged.kept + merged.healed > 200, "links are taken over: {merged:?}");
+    assert!(
+        merged.kept + merged.healed > 200,
+        "links are taken over: {merged:?}"
+    );
     let after = bench.view();
     assert_eq!(after.snapshot().id(), rebuilt.snapshot);
-    assert_eq!((after.live().live_rows(), after.live().dead_rows(), after.live().patched_rows()), (0, 0, 0));
+    assert_eq!(
+        (
+            after.live().live_rows(),
+            after.live().dead_rows(),
+            after.live().patched_rows()
+        ),
+        (0, 0, 0)
+    );
     let manifest = after.snapshot().manifest();
     assert_eq!(manifest.parent.as_deref(), Some(before.snapshot().id()));
     assert_eq!(manifest.log_position, before.position().0);
@@ -268,10 +283,15 @@ fn a_canceled_build_changes_nothing() {
     let (pointer, snapshots) = (bench.collection().pointer().unwrap(), bench.snapshots());
     for phase in ["gather", "index", "verify"] {
         let stopped = bench.rebuild_with(&bench.order(), &StopAt(phase, AtomicBool::new(false)));
-        assert!(matches!(stopped, Err(RebuildError::Canceled)), "{phase}: {stopped:?}");
+        assert!(
+            matches!(stopped, Err(RebuildError::Canceled)),
+            "{phase}: {stopped:?}"
+        );
         assert_eq!(bench.collection().pointer().unwrap(), pointer, "{phase}");
         assert_eq!(bench.snapshots(), snapshots, "{phase}");
-        let staged = fs::read_dir(bench.collection().dir().join("staging")).unwrap().count();
+        let staged = fs::read_dir(bench.collection().dir().join("staging"))
+            .unwrap()
+            .count();
         assert_eq!(staged, 0, "{phase}");
     }
     assert!(bench.rebuild().unwrap().published);
@@ -319,7 +339,9 @@ fn rollback_goes_back_and_loses_nothing() {
 #[test]
 fn snapshots_of_another_make_are_not_promoted() {
     let bench = Bench::filled();
-    let missing = bench.maintenance(SnapshotSettings::default()).promote(C, "nothing", true);
+    let missing = bench
+        .maintenance(SnapshotSettings::default())
+        .promote(C, "nothing", true);
     let missing = missing.unwrap_err().to_string();
     assert!(missing.contains("nothing") && missing.contains(C), "{missing}");
     let served = bench.view();
@@ -328,11 +350,22 @@ fn snapshots_of_another_make_are_not_promoted() {
         publish: false,
         ..bench.order()
     };
-    let aside = alter(&bench.engine, &bench.collection(), &served, altered, &aside, &Quiet).unwrap();
+    let aside = alter(
+        &bench.engine,
+        &bench.collection(),
+        &served,
+        altered,
+        &aside,
+        &Quiet,
+    )
+    .unwrap();
     assert!(!aside.published);
     let maintenance = bench.maintenance(SnapshotSettings::default());
     let error = maintenance.promote(C, &aside.snapshot, true).unwrap_err();
-    assert!(matches!(error, RebuildError::Differs { what: "schema", .. }), "{error}");
+    assert!(
+        matches!(error, RebuildError::Differs { what: "schema", .. }),
+        "{error}"
+    );
     assert_eq!(bench.collection().current().unwrap(), served.snapshot().id());
 }
 
@@ -350,7 +383,10 @@ fn a_damaged_snapshot_is_not_promoted() {
     let maintenance = bench.maintenance(SnapshotSettings::default());
     let served = bench.view().snapshot().id().to_owned();
     let error = maintenance.promote(C, &first, true).unwrap_err().to_string();
-    assert!(error.contains("documents.bin") && error.contains("damaged"), "{error}");
+    assert!(
+        error.contains("documents.bin") && error.contains("damaged"),
+        "{error}"
+    );
     assert_eq!(bench.view().snapshot().id(), served);
     let job = maintenance.verify(C, &first).unwrap();
     let job = maintenance.jobs().wait(&job.id, PATIENCE).unwrap();
@@ -369,7 +405,12 @@ fn what_answers_golden_queries_worse_is_refused_until_forced() {
     let expected = json!({"vector": [0.3, 0.9, 0.2], "expected": bench.nearest(None)[..5]});
     fs::write(&golden, expected.to_string()).unwrap();
     let view = bench.view();
-    bench.write(bench.nearest(None)[..5].iter().map(|id| Change::Delete { id: id.clone() }).collect());
+    bench.write(
+        bench.nearest(None)[..5]
+            .iter()
+            .map(|id| Change::Delete { id: id.clone() })
+            .collect(),
+    );
     bench.rebuild_with(&bench.order(), &Quiet).unwrap();
     let candidate = bench.collection().current().unwrap();
     let gate = Gate::of(&SnapshotSettings::default());
@@ -378,9 +419,14 @@ fn what_answers_golden_queries_worse_is_refused_until_forced() {
     let after = bench.engine.beside(&view, &candidate).unwrap();
     let after = verify::measure(&bench.engine, &after, &golden).unwrap();
     assert_eq!((before.golden, after.golden), (Some(1.0), Some(0.0)));
-    let error = gate.compare((&candidate, &after), ("served", &before)).unwrap_err();
+    let error = gate
+        .compare((&candidate, &after), ("served", &before))
+        .unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("0.0000 after 1.0000") && text.contains("gate_golden"), "{text}");
+    assert!(
+        text.contains("0.0000 after 1.0000") && text.contains("gate_golden"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -406,7 +452,10 @@ fn gc_keeps_what_is_needed_and_shortens_the_log() {
     assert_eq!(job.state, JobState::Succeeded, "{job:?}");
     let result = job.result.unwrap();
     assert_eq!(result["removed"].as_array().unwrap().len(), 4, "{result}");
-    assert_eq!(result["log_through"], 400, "that of the older of the two kept: {result}");
+    assert_eq!(
+        result["log_through"], 400,
+        "that of the older of the two kept: {result}"
+    );
     assert_eq!(bench.snapshots().len(), 3);
     let start = log_start();
     assert!(start > Position(200) && start <= Position(400), "{start}");
@@ -422,7 +471,10 @@ fn gc_keeps_what_is_needed_and_shortens_the_log() {
     copy_dir(&copy, &bench.collection().snapshot_dir(&kept_out));
     let error = maintenance.promote(C, &kept_out, true).unwrap_err();
     assert!(matches!(error, RebuildError::LogGone { .. }), "{error}");
-    assert!(error.to_string().contains("101 to"), "says which changes: {error}");
+    assert!(
+        error.to_string().contains("101 to"),
+        "says which changes: {error}"
+    );
 }
 
 fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
@@ -445,14 +497,23 @@ fn a_collection_is_not_collected_while_it_is_copied_or_built() {
     let error = collect(&bench.collection(), 0, &truncate, &Quiet).unwrap_err();
     assert!(error.to_string().contains("another build"), "{error}");
     drop(lock);
-    assert_eq!(collect(&bench.collection(), 0, &truncate, &Quiet).unwrap().removed.len(), 1);
+    assert_eq!(
+        collect(&bench.collection(), 0, &truncate, &Quiet)
+            .unwrap()
+            .removed
+            .len(),
+        1
+    );
 }
 
 #[test]
 fn a_new_schema_is_checked_against_every_item() {
     let bench = Bench::filled();
     bench.put(300..305);
-    bench.write(vec![point(305, json!("twelve").as_f64().map_or(json!(12), Value::from))]);
+    bench.write(vec![point(
+        305,
+        json!("twelve").as_f64().map_or(json!(12), Value::from),
+    )]);
     let (items, served) = (bench.items(), bench.view().snapshot().id().to_owned());
     let maintenance = bench.maintenance(SnapshotSettings::default());
     let alter = |schema: Value| {
@@ -465,14 +526,26 @@ fn a_new_schema_is_checked_against_every_item() {
         (json!({"id": "id", "embed": ["n"]}), "vector"),
     ] {
         let error = alter(schema).unwrap_err();
-        assert!(matches!(&error, RebuildError::Schema { field: found, .. } if *found == field), "{error}");
+        assert!(
+            matches!(&error, RebuildError::Schema { field: found, .. } if *found == field),
+            "{error}"
+        );
     }
-    let job = alter(json!({"id": "id", "vector": "v", "fields": {"at": {"type": "boolean", "filter": true}}})).unwrap();
+    let job =
+        alter(json!({"id": "id", "vector": "v", "fields": {"at": {"type": "boolean", "filter": true}}}))
+            .unwrap();
     assert_eq!(job.state, JobState::Failed);
     let error = job.error.unwrap();
-    assert!(error.contains("\"p0\"") && error.contains("`at`") && error.contains("nothing was changed"), "{error}");
-    assert_eq!((bench.items(), bench.view().snapshot().id()), (items.clone(), served.as_str()));
-    let job = alter(json!({"id": "id", "vector": "v", "fields": {"at": {"type": "number", "filter": true}}})).unwrap();
+    assert!(
+        error.contains("\"p0\"") && error.contains("`at`") && error.contains("nothing was changed"),
+        "{error}"
+    );
+    assert_eq!(
+        (bench.items(), bench.view().snapshot().id()),
+        (items.clone(), served.as_str())
+    );
+    let job = alter(json!({"id": "id", "vector": "v", "fields": {"at": {"type": "number", "filter": true}}}))
+        .unwrap();
     assert_eq!(job.state, JobState::Succeeded, "{job:?}");
     assert_eq!(bench.items().len(), items.len());
     assert!(bench.nearest(Some(json!({"at": {"gte": 303}}))).len() == 3);
@@ -493,12 +566,24 @@ fn what_is_written_while_a_schema_changes_is_checked_too() {
         then: || bench.write(vec![contrary.clone()]),
     };
     let before = bench.collection().pointer().unwrap();
-    alter(&bench.engine, &bench.collection(), &bench.view(), schema, &bench.order(), &meanwhile).unwrap();
-    let error = bench.engine.adopt_now(C).unwrap_err();
+    alter(
+        &bench.engine,
+        &bench.collection(),
+        &bench.view(),
+        schema,
+        &bench.order(),
+        &meanwhile,
+    )
+    .unwrap();
+    let error = bench.engine.adopt_now(C).err().unwrap();
     assert!(matches!(error, EngineError::Refused { .. }), "{error}");
     let maintenance = bench.maintenance(SnapshotSettings::default());
     maintenance.adopt(&bench.collection(), &before).unwrap_err();
-    assert_eq!(bench.collection().pointer().unwrap(), before, "the pointer is put back");
+    assert_eq!(
+        bench.collection().pointer().unwrap(),
+        before,
+        "the pointer is put back"
+    );
     assert_eq!(bench.view().snapshot().id(), before.snapshot);
     assert_eq!(bench.items().len(), 301);
 }
@@ -526,13 +611,19 @@ fn a_rebuild_starts_by_itself_when_it_is_time() {
     let job = maintenance.jobs().wait(&started[0].id, PATIENCE).unwrap();
     assert_eq!(job.state, JobState::Succeeded, "{job:?}");
     let result = job.result.unwrap();
-    assert_eq!((&result["reason"], &result["items"]), (&json!("new"), &json!(330)));
+    assert_eq!(
+        (&result["reason"], &result["items"]),
+        (&json!("new"), &json!(330))
+    );
     assert_eq!(result["snapshot"], bench.view().snapshot().id());
     assert_eq!(bench.view().live().live_rows(), 0);
     assert_eq!(bench.items(), items);
     assert_eq!(bench.snapshots().len(), 1, "and what nothing needs is collected");
     let text = bench.metrics.encode();
-    assert!(text.contains("alike_collection_disk_bytes{collection=\"points\",part=\"snapshots\"}"), "{text}");
+    assert!(
+        text.contains("alike_collection_disk_bytes{collection=\"points\",part=\"snapshots\"}"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn bytes_below(dir: &Path) -> Result<u64, SnapshotError> {
 /// # Errors
 /// The system does not say.
 pub fn free_bytes(dir: &Path) -> Result<u64, SnapshotError> {
-    let found = rustix::fs::statvfs(dir).map_err(|error| SnapshotError::io(dir, "ask for free space of", error.into()))?;
+    let found = rustix::fs::statvfs(dir)
+        .map_err(|error| SnapshotError::io(dir, "ask for free space of", error.into()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
@@ -61,7 +62,13 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let collection = Store::create(data.path()).unwrap().collection("c").unwrap();
         assert_eq!(usage(&collection).unwrap(), DiskUse::default());
-        for (path, bytes) in [("snapshots/a/x", 5), ("snapshots/b/y", 7), ("log/1.log", 11), ("staging/t/z", 3), ("encoded.spill", 2)] {
+        for (path, bytes) in [
+            ("snapshots/a/x", 5),
+            ("snapshots/b/y", 7),
+            ("log/1.log", 11),
+            ("staging/t/z", 3),
+            ("encoded.spill", 2),
+        ] {
             let path = collection.dir().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, vec![0; bytes]).unwrap();

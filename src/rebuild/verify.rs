@@ -46,7 +46,11 @@ impl Verified {
 }
 
 /// Measures what a view answers with, on the current pool: its index, and the golden queries.
-pub(super) fn measure(engine: &Engine, view: &View, golden: &[GoldenQuery]) -> Result<Verified, RebuildError> {
+pub(super) fn measure(
+    engine: &Engine,
+    view: &View,
+    golden: &[GoldenQuery],
+) -> Result<Verified, RebuildError> {
     let index = view.snapshot().index();
     let (mut recall_at_10, mut sampled) = (None, 0);
     if !index.is_empty() {
@@ -82,7 +86,8 @@ pub fn verify(
     watcher.at("verify", 0.0);
     let snapshot = collection.open(id, Verify::Full)?;
     let index = snapshot.index_path();
-    alike_indexes::verify(&index).map_err(|source| crate::snapshot::SnapshotError::Index { path: index, source })?;
+    alike_indexes::verify(&index)
+        .map_err(|source| crate::snapshot::SnapshotError::Index { path: index, source })?;
     check(watcher)?;
     watcher.at("verify", 0.5);
     let golden = read_golden(&collection.golden_path())?;

@@ -88,7 +88,8 @@ impl Schema {
         };
         let values = self.coerce_fields(fields)?;
         let text = self.text(fields)?;
-        let document = serde_json::to_string(fields).map_err(|error| Fault::new("", "", error.to_string()))?;
+        let document =
+            serde_json::to_string(fields).map_err(|error| Fault::new("", "", error.to_string()))?;
         Ok(Item {
             id,
             text,
@@ -102,9 +103,8 @@ impl Schema {
         let mut values = Vec::with_capacity(self.fields.len());
         for (name, field) in &self.fields {
             let found = match fields.get_mut(name) {
-                Some(value) => {
-                    coerce(field.kind, value).map_err(|reason| Fault::new("field", name, format!(": {reason}")))?
-                }
+                Some(value) => coerce(field.kind, value)
+                    .map_err(|reason| Fault::new("field", name, format!(": {reason}")))?,
                 None => FieldValues::none(field.kind),
             };
             if field.filter {

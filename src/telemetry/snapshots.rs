@@ -143,9 +143,7 @@ impl SnapshotMetrics {
                 .with_label_values(&[collection, part])
                 .set(to_i64(bytes));
         }
-        self.live
-            .with_label_values(&[collection])
-            .set(to_i64(live_bytes));
+        self.live.with_label_values(&[collection]).set(to_i64(live_bytes));
     }
 
     pub(super) fn disk_free(&self, bytes: u64) {

@@ -77,7 +77,11 @@ impl WriteMetrics {
                 "Changes of items, by outcome.",
                 &["collection", "outcome"],
             )?,
-            callers: histogram("alike_commit_callers", "Calls that shared an fsync.", &SHARED_BUCKETS)?,
+            callers: histogram(
+                "alike_commit_callers",
+                "Calls that shared an fsync.",
+                &SHARED_BUCKETS,
+            )?,
             together: histogram("alike_commit_changes", together, &SHARED_BUCKETS)?,
             commit: histogram(
                 "alike_commit_duration_seconds",
@@ -96,10 +100,16 @@ impl WriteMetrics {
                 "Rows of the live part: newer than the snapshot, replaced or deleted since, or with a newer document only.",
                 &["collection", "kind"],
             )?,
-            items: gauge("alike_live_items", "Items that can be found, snapshot and live part together.")?,
+            items: gauge(
+                "alike_live_items",
+                "Items that can be found, snapshot and live part together.",
+            )?,
             bytes: gauge("alike_live_bytes", "Memory that the live part takes.")?,
             position: gauge("alike_log_position", "The last record of the log that is served.")?,
-            log_bytes: gauge("alike_log_bytes", "Bytes of the log on disk, where this process writes it.")?,
+            log_bytes: gauge(
+                "alike_log_bytes",
+                "Bytes of the log on disk, where this process writes it.",
+            )?,
         })
     }
 

@@ -9,6 +9,7 @@
     reason = "a failed expectation stops the test; clippy.toml allows it in test functions only, not in what they share"
 )]
 
+mod backup;
 mod bad_input;
 mod bad_rows;
 mod crash;
@@ -36,6 +37,7 @@ mod pulls;
 mod rerank;
 mod reuse;
 mod search;
+mod snapshot_cli;
 mod support;
 mod swaps;
 mod tei;

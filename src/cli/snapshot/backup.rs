@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 /// Write a collection into one file
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot export --data store --collection products --out products.tar.zst\n\n\
+#[command(
+    after_help = "Example:\n  alike snapshot export --data store --collection products --out products.tar.zst\n\n\
     The file holds the snapshot that is served and what the log has after it, up to the moment it is taken; a server may\n\
-    go on writing. Events are not in it.")]
+    go on writing. Events are not in it."
+)]
 pub(super) struct ExportArgs {
     /// File to write: .tar or .tar.zst
     #[arg(long, value_name = "FILE")]
@@ -42,8 +44,10 @@ pub(super) fn export(args: &ExportArgs) -> anyhow::Result<()> {
 
 /// Make a collection of such a file
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot import products.tar.zst --data store --collection products\n\n\
-    Every byte and every record is checked before the collection appears; one of that name must not be there.")]
+#[command(
+    after_help = "Example:\n  alike snapshot import products.tar.zst --data store --collection products\n\n\
+    Every byte and every record is checked before the collection appears; one of that name must not be there."
+)]
 pub(super) struct ImportArgs {
     /// The file: .tar or .tar.zst
     #[arg(value_name = "FILE")]

@@ -6,11 +6,13 @@ use crate::rebuild::{self, Order, Rebuilt, Verified};
 
 /// Build a snapshot out of the one that is served and the log
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  alike snapshot build --data store --collection products\n  \
+#[command(
+    after_help = "Examples:\n  alike snapshot build --data store --collection products\n  \
     alike snapshot build --data store --collection products --no-publish --json\n\n\
     Nothing is encoded that was encoded before. The snapshot is checked (every byte, all items, recall against exact\n\
     search, golden queries) and published where it answers no worse than what is served. Interrupting is safe at any\n\
-    moment.")]
+    moment."
+)]
 pub(super) struct Args {
     /// Build though nothing has changed, and publish though it answers worse
     #[arg(long)]

@@ -5,9 +5,11 @@ use crate::rebuild::{self, Collected};
 
 /// Remove snapshots and parts of the log that nothing needs
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot gc --data store --collection products --keep 1\n\n\
+#[command(
+    after_help = "Example:\n  alike snapshot gc --data store --collection products --keep 1\n\n\
     Kept are the snapshot that is served, the newest of those served before it, as many that were built aside since, and\n\
-    everything in the log after the oldest of them. A server that runs holds its log; the log is then left as it is.")]
+    everything in the log after the oldest of them. A server that runs holds its log; the log is then left as it is."
+)]
 pub(super) struct Args {
     /// Earlier snapshots to keep [default: `[snapshots] keep`, 3]
     #[arg(long, value_name = "N")]

@@ -7,9 +7,11 @@ use crate::rebuild::{self, Listed, in_background};
 
 /// List the snapshots of a collection, newest first
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot list --data store --collection products --json\n\n\
+#[command(
+    after_help = "Example:\n  alike snapshot list --data store --collection products --json\n\n\
     `served` is what is published, `previous` what a rollback may go back to, `aside` what was built and not published, or\n\
-    rolled back from.")]
+    rolled back from."
+)]
 pub(super) struct ListArgs {
     #[command(flatten)]
     of: Of,
@@ -42,8 +44,10 @@ fn line(snapshot: &Listed) -> String {
 
 /// Check every byte of a snapshot, and how well it answers
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  alike snapshot verify --data store --collection products\n  \
-    alike snapshot verify 20261120T103000Z-2bf4ef790ce7c46f --data store --collection products --json")]
+#[command(
+    after_help = "Examples:\n  alike snapshot verify --data store --collection products\n  \
+    alike snapshot verify 20261120T103000Z-2bf4ef790ce7c46f --data store --collection products --json"
+)]
 pub(super) struct VerifyArgs {
     /// Its id [default: the one that is served]
     #[arg(value_name = "ID")]

@@ -5,9 +5,11 @@ use crate::rebuild;
 
 /// Serve a snapshot that is there
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot promote 20261120T103000Z-2bf4ef790ce7c46f --data store --collection products\n\n\
+#[command(
+    after_help = "Example:\n  alike snapshot promote 20261120T103000Z-2bf4ef790ce7c46f --data store --collection products\n\n\
     What was written after the snapshot is applied on top of it. It has to have the model, schema, metric and dimension of\n\
-    what is served, and to answer no worse.")]
+    what is served, and to answer no worse."
+)]
 pub(super) struct PromoteArgs {
     /// Its id, as `alike snapshot list` prints it
     #[arg(value_name = "ID")]
@@ -36,8 +38,10 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
 
 /// Serve the snapshot that was served before
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  alike snapshot rollback --data store --collection products\n\n\
-    Items stay what they are: what was written since is applied on top of the earlier snapshot.")]
+#[command(
+    after_help = "Example:\n  alike snapshot rollback --data store --collection products\n\n\
+    Items stay what they are: what was written since is applied on top of the earlier snapshot."
+)]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     of: Of,
