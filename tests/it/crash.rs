@@ -170,7 +170,7 @@ fn too_little_room_on_the_disk_stops_writes_and_nothing_else() {
     let data = store_with_a_log();
     let mut variables = NO_REBUILDS.to_vec();
     // More than any disk has free.
-    let least = i64::MAX.to_string();
+    let least = (1_u64 << 50).to_string();
     variables.push(("ALIKE__LOG__MIN_FREE_BYTES", &least));
     let mut server = Server::start_with(data.path(), &[], &variables);
     let caller = Caller::of(&server);

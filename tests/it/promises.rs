@@ -312,9 +312,10 @@ fn crowd_of_writers(server: &Server, calls: usize) -> (Vec<String>, usize) {
 
 #[test]
 fn queues_are_bounded_a_full_one_answers_429_or_503_with_retry_after_within_its_deadline() {
-    let full_queue = [("ALIKE__SERVER__MAX_IN_FLIGHT", "4")];
-    let full_memory = [("ALIKE__LIVE__MAX_BYTES", "1000000")];
-    for bound in [full_queue, full_memory] {
+    let full_server = [("ALIKE__SERVER__MAX_IN_FLIGHT", "4")];
+    let full_queue = [("ALIKE__WRITES__QUEUE_CHANGES", "40")];
+    let full_memory = [("ALIKE__LIVE__MAX_BYTES", "1048576")];
+    for bound in [full_server, full_queue, full_memory] {
         let data = temp_dir();
         let variables = [
             &bound[..],

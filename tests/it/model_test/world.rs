@@ -207,9 +207,10 @@ impl World {
     }
 }
 
-/// A server of that directory, which builds snapshots only when it is told to.
+/// A server of that directory, which builds snapshots only when it is told to. Its log has many files.
 pub(super) fn serve(data: &TempDir) -> Server {
-    Server::start_with(data.path(), &[], &NO_REBUILDS)
+    let variables = [&NO_REBUILDS[..], &[("ALIKE__LOG__SEGMENT_BYTES", "65536")]].concat();
+    Server::start_with(data.path(), &[], &variables)
 }
 
 /// Errors are listed, one per rejected item, each with what is wrong.
