@@ -4,11 +4,13 @@ mod catalog;
 mod command;
 #[path = "../../../embeddings/tests/support/cross.rs"]
 pub(crate) mod cross;
+pub(crate) mod live;
 mod model;
 pub(crate) mod models;
 pub(crate) mod points;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
+mod random;
 mod server;
 mod store;
 #[path = "../../../embeddings/tests/support/tiny.rs"]
@@ -22,6 +24,7 @@ pub(crate) use command::{
     ordinary_user, points_jsonl, send,
 };
 pub(crate) use model::{other_model, venv_python};
+pub(crate) use random::Random;
 pub(crate) use server::{Answer, Server, refused_in_a_crowd};
 pub(crate) use store::{copy_tree, current, pointer, shared_shop, snapshot_dir, staging_is_clean, temp_dir};
 

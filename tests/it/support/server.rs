@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use ureq::http::{Request, Uri};
+use ureq::http::{Request, Response, Uri};
 
 /// What a call was answered.
 #[derive(Debug, Clone)]
@@ -25,6 +25,22 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Reads the whole of an answer.
+    pub(super) fn read(response: &mut Response<ureq::Body>) -> Result<Self, ureq::Error> {
+        let header = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().unwrap_or("?").to_owned())
+        };
+        Ok(Self {
+            status: response.status().as_u16(),
+            content_type: header("content-type").unwrap_or_default(),
+            retry_after: header("retry-after"),
+            truncated: header("x-alike-truncated"),
+            replayed: header("idempotent-replayed").as_deref() == Some("true"),
+            body: response.body_mut().read_to_vec()?,
+        })
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -240,20 +256,7 @@ impl Server {
             Some(body) => self.agent.run(request.body(body).expect("a valid request"))?,
             None => self.agent.run(request.body(()).expect("a valid request"))?,
         };
-        let header = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .map(|value| value.to_str().unwrap_or("?").to_owned())
-        };
-        Ok(Answer {
-            status: response.status().as_u16(),
-            content_type: header("content-type").unwrap_or_default(),
-            retry_after: header("retry-after"),
-            truncated: header("x-alike-truncated"),
-            replayed: header("idempotent-replayed").as_deref() == Some("true"),
-            body: response.body_mut().read_to_vec()?,
-        })
+        Answer::read(&mut response)
     }
 
     /// Asks and gets an answer.
@@ -332,6 +335,24 @@ impl Server {
                 .parse()
                 .unwrap_or_else(|error| panic!("{series} is {value:?}: {error}"))
         })
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a crash would, and waits for the end.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.wait_for_end();
+    }
+
+    /// Ends it in good order, which has to succeed.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.wait_for_end().code(), Some(0), "{}", self.log());
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
