@@ -29,8 +29,31 @@
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
 //! trending_ttl_ms = 5000             # how long a trending list is reused
+//! scroll_ttl_ms = 60000              # how long a scroll's view is held between two pages
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served
+//!
+//! [log]
+//! segment_bytes = 67108864           # a log goes on in a new file after as many bytes
+//! min_free_bytes = 536870912         # with less room on the disk, changes are answered 507; reads go on
+//!
+//! [live]
+//! max_bytes = 1073741824             # memory for one collection's changes since its snapshot; beyond: 429 with Retry-After
+//!
+//! [writes]
+//! queue_changes = 10000              # more changes of one collection waiting than this: 429 with Retry-After
+//! key_ttl_s = 86400                  # how long the answers to calls with an Idempotency-Key are kept
+//! keys = 100000                      # … and most of them per collection
+//!
+//! [snapshots]
+//! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
+//! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
+//! rebuild_least = 1000               # … but never for fewer new or deleted items than this
+//! rebuild_after_s = 0                # … or the snapshot is as old and something has changed
+//! build_threads = 1                  # threads of a build beside serving; default: half of the cores
+//! keep = 3                           # earlier snapshots that are kept to go back to
+//! gate_recall = 0.01                 # the most recall@10 that a new snapshot may lose
+//! gate_golden = 0.02                 # the most of the golden queries' score that it may lose
 //!
 //! [collections.products]             # `alike schema FILE` prints a starting point
 //! id = "id"
@@ -39,11 +62,15 @@
 //! price = { type = "number", filter = true }
 //! ```
 
+mod live;
 mod model;
+mod snapshots;
 
+pub use live::{LiveSettings, LogSettings, WritesSettings};
 pub use model::ModelSettings;
+pub use snapshots::SnapshotSettings;
 
-use crate::engine::ModelPlace;
+use crate::engine::{ModelPlace, WriteSettings};
 use crate::schema::Schema;
 use crate::snapshot::Verify;
 use serde::Deserialize;
@@ -68,6 +95,14 @@ pub struct Config {
     pub reranker: RerankerSettings,
     /// The server.
     pub server: ServerSettings,
+    /// How logs are kept.
+    pub log: LogSettings,
+    /// What is held in memory of changes.
+    pub live: LiveSettings,
+    /// How changes are taken.
+    pub writes: WritesSettings,
+    /// New snapshots.
+    pub snapshots: SnapshotSettings,
     /// Schemas by name of the collection.
     pub collections: BTreeMap<String, Schema>,
 }
@@ -107,6 +142,8 @@ pub struct ServerSettings {
     pub drain_timeout_ms: u64,
     /// How long a trending list is reused.
     pub trending_ttl_ms: u64,
+    /// How long a scroll's view is held between two pages.
+    pub scroll_ttl_ms: u64,
     /// What becomes of a text to encode that is longer than the model reads.
     pub long_text: LongText,
     /// What is checked before a snapshot is served.
@@ -122,6 +159,7 @@ impl Default for ServerSettings {
             max_in_flight: 256,
             drain_timeout_ms: 15_000,
             trending_ttl_ms: 5_000,
+            scroll_ttl_ms: 60_000,
             long_text: LongText::default(),
             verify: Verify::default(),
         }
@@ -133,6 +171,12 @@ impl ServerSettings {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// How long a scroll's view is held between two pages.
+    #[must_use]
+    pub fn scroll_ttl(&self) -> Duration {
+        Duration::from_millis(self.scroll_ttl_ms)
     }
 
     /// How long a drain may take.
@@ -151,6 +195,7 @@ impl ServerSettings {
                 ("max_in_flight", self.max_in_flight as u64, 1, 4096),
                 ("drain_timeout_ms", self.drain_timeout_ms, 0, DAY_MS),
                 ("trending_ttl_ms", self.trending_ttl_ms, 0, DAY_MS),
+                ("scroll_ttl_ms", self.scroll_ttl_ms, 1, DAY_MS),
             ],
         )
     }
@@ -238,7 +283,15 @@ impl Config {
             })?;
         config.server.check().map_err(content)?;
         config.model.check().map_err(content)?;
+        config.snapshots.check().map_err(content)?;
+        live::check(&config.log, &config.live, &config.writes).map_err(content)?;
         Ok(config)
+    }
+
+    /// How the engine takes changes.
+    #[must_use]
+    pub fn write_settings(&self) -> WriteSettings {
+        live::write_settings(&self.log, &self.live, &self.writes)
     }
 
     /// Where the model is, with flags before settings.
@@ -323,8 +376,10 @@ mod tests {
         assert_eq!(config.server.body_limit_bytes, defaults.body_limit_bytes);
         assert_eq!(config.server.drain_timeout_ms, defaults.drain_timeout_ms);
         assert_eq!(config.server.trending_ttl_ms, defaults.trending_ttl_ms);
+        assert_eq!(config.server.scroll_ttl_ms, defaults.scroll_ttl_ms);
         assert_eq!(config.server.long_text, defaults.long_text);
         assert!(config.reranker.path.is_some());
+        assert_eq!(config.write_settings(), WriteSettings::default());
         let (model, defaults) = (config.model, ModelSettings::default());
         assert_eq!(
             (model.device, model.require_device, model.variant),

@@ -2,6 +2,7 @@
 
 use crate::catalog::{CatalogError, RowError};
 use crate::engine::EngineError;
+use crate::log::LogError;
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
 use alike_indexes::IndexError;
@@ -36,6 +37,9 @@ pub enum BuildError {
     /// The model is missing or refused.
     #[error(transparent)]
     Model(#[from] EngineError),
+    /// The collection's log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A text cannot be encoded.
     #[error(transparent)]
     Encoder(#[from] EmbeddingError),

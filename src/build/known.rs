@@ -80,6 +80,9 @@ impl Known {
     fn take_over(&mut self, snapshot: Snapshot, digests: &[TextDigest]) {
         self.places.reserve(digests.len());
         for (row, digest) in digests.iter().enumerate() {
+            if *digest == TextDigest::UNKNOWN {
+                continue;
+            }
             let place = Place::Previous(RowId(row as u32));
             self.places.entry(*digest).or_insert(place);
         }

@@ -15,6 +15,7 @@ pub use known::Encoding;
 
 use crate::catalog::{self, RowError};
 use crate::engine::ModelPlace;
+use crate::log;
 use crate::schema::Schema;
 use crate::snapshot::{BuildFacts, Collection, Made, Manifest, SnapshotWriter};
 use alike_indexes::{BuildReport, BuildSettings, Description, Phase};
@@ -86,6 +87,8 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
     order.index.check()?;
     let reader = catalog::open(&order.input)?;
     let _lock = collection.lock_for_build()?;
+    // The catalog is the whole truth up to here; what is written from now on stays on top of it.
+    let log_position = log::end(&collection.log_dir())?;
     let mut vectors = Vectors::open(collection, order, watcher)?;
     if let Some(model) = vectors.model() {
         watcher.model(&model.to_string());
@@ -112,7 +115,9 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         document_fields: rows.field_names(),
     };
     let facts = facts(order, &rows, (&report, &description), encode_seconds);
-    let snapshot = writer.finish(collection, Manifest::new(collection.name(), made, facts))?;
+    let mut manifest = Manifest::new(collection.name(), made, facts);
+    manifest.log_position = log_position.0;
+    let snapshot = writer.finish(collection, manifest)?;
     let opened = collection.publish(&snapshot)?;
     let encoding = vectors.counts();
     vectors.done();

@@ -1,5 +1,27 @@
 //! Changes of a collection's items, from a call to what is acknowledged.
 
+mod answers;
+mod calls;
+mod desk;
+mod journal;
+mod prepare;
+mod queue;
+mod replay;
+mod rules;
+mod sealer;
+mod writer;
+
+pub(crate) use answers::read as read_answer;
+pub(crate) use calls::{Calls, Older};
+pub(crate) use desk::{Desk, SEALED_FOLDER};
+pub(crate) use journal::Journal;
+pub(crate) use prepare::{Action, Prepared, Ready, prepare};
+pub(crate) use queue::{Note, Verdict};
+pub(crate) use replay::read_ahead;
+pub(crate) use rules::Rules;
+pub(crate) use sealer::Sealer;
+pub(crate) use writer::Writer;
+
 use crate::engine::EngineError;
 use crate::log::Position;
 use serde::Serialize;
@@ -60,6 +82,17 @@ pub struct Key {
     pub name: String,
     /// Digest of the call's method, path and body.
     pub body: [u8; 16],
+}
+
+/// What is known of a call with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallStart {
+    /// Nothing: it is at work from now on, until it is answered or given up.
+    New,
+    /// It was answered, with this JSON.
+    Answered(Box<str>),
+    /// It is at work.
+    InProgress,
 }
 
 /// What a call did.

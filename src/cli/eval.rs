@@ -1,7 +1,7 @@
 //! `alike eval`.
 
 use super::progress::say;
-use crate::engine::{Engine, Query, Search, Settings};
+use crate::engine::{Engine, Query, Search, Settings, WriteSettings};
 use crate::evaluation::{self, Evaluation};
 use crate::snapshot::Verify;
 use crate::telemetry::Metrics;
@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         verify: Verify::Auto,
         record_events: false,
         trending_ttl: Duration::ZERO,
+        writes: WriteSettings::read_only(),
     };
     let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
     let engine = Engine::open(settings, metrics)?;

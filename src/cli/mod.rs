@@ -8,6 +8,7 @@ pub mod model;
 mod progress;
 pub mod schema;
 pub mod serve;
+pub mod snapshot;
 
 use crate::config::Config;
 use crate::engine::ModelPlace;
@@ -37,6 +38,8 @@ enum Command {
     Bench(bench::Args),
     /// Download, check and optimize models
     Model(model::Args),
+    /// List, check, build, promote, collect, export and import snapshots
+    Snapshot(snapshot::Args),
     /// Infer a schema from a catalog file, as a starting point
     Schema(schema::Args),
 }
@@ -92,6 +95,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Snapshot(args) => snapshot::run(&args),
         Command::Schema(args) => schema::run(&args),
     }
 }

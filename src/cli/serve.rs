@@ -1,8 +1,9 @@
 //! `alike serve`.
 
-use crate::config::ServerSettings;
+use crate::config::{ServerSettings, SnapshotSettings};
 use crate::engine::{Engine, ModelPlace, Settings, cores};
 use crate::http::{self, App, StopSignal};
+use crate::rebuild::Maintenance;
 use crate::telemetry::{self, Metrics};
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -53,6 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         verify: server.verify,
         record_events: true,
         trending_ttl: Duration::from_millis(server.trending_ttl_ms),
+        writes: config.write_settings(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores())
@@ -60,13 +62,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    let served = runtime.block_on(serve(settings, server, metrics));
+    let served = runtime.block_on(serve(settings, server, config.snapshots, metrics));
     // Work that outlasts the drain must not outlast the process.
     runtime.shutdown_timeout(Duration::from_millis(500));
     served
 }
 
-async fn serve(settings: Settings, server: ServerSettings, metrics: Arc<Metrics>) -> anyhow::Result<()> {
+async fn serve(
+    settings: Settings,
+    server: ServerSettings,
+    snapshots: SnapshotSettings,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<()> {
     let mut stop = StopSignal::new().context("cannot listen for signals")?;
     let socket = bind(server.listen).with_context(|| {
         format!(
@@ -88,7 +95,9 @@ async fn serve(settings: Settings, server: ServerSettings, metrics: Arc<Metrics>
         .local_addr()
         .context("cannot read the address listened on")?;
     tracing::info!("listening on http://{address}");
-    let app = App::new(engine, metrics, server);
+    let engine = Arc::new(engine);
+    let maintenance = Maintenance::new(Arc::clone(&engine), Arc::clone(&metrics), snapshots);
+    let app = App::new(engine, maintenance, metrics, server);
     http::serve(app, listener, stop)
         .await
         .context("the server failed")

@@ -1,5 +1,6 @@
 //! Why a call could not be answered.
 
+use crate::log::{LogError, Position};
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
 use alike_indexes::IndexError;
@@ -72,14 +73,76 @@ pub enum EngineError {
         /// The models that were found, and where; for folders whose model can't be used, why.
         found: Vec<String>,
     },
+    /// The item changed while the call worked on it, and went on changing until the call's deadline.
+    #[error("item {id:?} keeps changing under this call; nothing was done, send the call again")]
+    Conflict {
+        /// The item's id.
+        id: String,
+    },
+    /// Something bounded is full; nothing was done.
+    #[error("{what}; nothing was done, send the call again in {retry_after} s")]
+    Full {
+        /// What is full, and of what.
+        what: String,
+        /// When to try again, in seconds.
+        retry_after: u64,
+    },
+    /// The disk has too little room left; nothing was done, and reads go on.
+    #[error(
+        "the disk of the data directory has {free} bytes left, `[log] min_free_bytes` asks for {least}: nothing is written until there is more room; `alike snapshot gc` makes some"
+    )]
+    DiskLow {
+        /// Bytes that are left.
+        free: u64,
+        /// Bytes that have to be.
+        least: u64,
+    },
+    /// This process cannot write to the collection at the moment; reads go on.
+    #[error("this process takes no writes for the collection: {reason}")]
+    WritesOff {
+        /// Why.
+        reason: String,
+    },
+    /// No view had the position that a read asked for before its deadline.
+    #[error(
+        "min_position: the collection is at position {at}, {wanted} was not reached in time; ask again, or ask for less"
+    )]
+    PositionNotReached {
+        /// What was asked for.
+        wanted: Position,
+        /// What there was.
+        at: Position,
+    },
+    /// There is a collection of that name.
+    #[error("collection {name:?} exists already; drop it first, or alter it")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
+    /// An idempotency key came with another body than the first time.
+    #[error("idempotency key {key:?} was used for another call; take a new key for every call")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
+    /// The call that an idempotency key names is still at work.
+    #[error("the call with idempotency key {key:?} is still at work; ask again")]
+    KeyInProgress {
+        /// The key.
+        key: String,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
 }
 
 impl EngineError {
     /// Whether the same call on the same files would fail again: their content is wrong, not the circumstances.
     pub(super) fn is_lasting(&self) -> bool {
         match self {
-            Self::ModelMismatch { .. } => true,
+            Self::ModelMismatch { .. } | Self::Refused { .. } => true,
             Self::Snapshot(error) => !matches!(error, SnapshotError::Io { .. }),
+            Self::Log(error) => matches!(error, LogError::Version { .. }),
             _ => false,
         }
     }

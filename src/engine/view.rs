@@ -31,6 +31,16 @@ impl View {
         }
     }
 
+    /// The same collection in another state.
+    pub(super) fn with_live(&self, live: Live) -> Self {
+        Self {
+            collection: Arc::clone(&self.collection),
+            live,
+            encoder: self.encoder.clone(),
+            signals: Arc::clone(&self.signals),
+        }
+    }
+
     /// The collection's name.
     #[must_use]
     pub fn collection(&self) -> &str {
@@ -62,7 +72,7 @@ impl View {
     }
 
     /// The encoder for query texts.
-    pub(super) fn encoder(&self) -> Option<&Arc<Encoder>> {
+    pub(crate) fn encoder(&self) -> Option<&Arc<Encoder>> {
         self.encoder.as_ref()
     }
 

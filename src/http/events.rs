@@ -144,7 +144,9 @@ impl Batch {
             }
         }
         match self.first_refusal {
-            Some(problem) if self.answer.accepted == 0 => Err(problem.of_many(self.answer.rejected)),
+            Some(problem) if self.answer.accepted == 0 => {
+                Err(problem.of_many(self.answer.rejected, "events"))
+            }
             _ => Ok(self.answer),
         }
     }
@@ -156,7 +158,7 @@ impl Batch {
         self.answer.durable &= recorded.durable;
         let unknown = events
             .iter()
-            .filter(|event| view.snapshot().row_of(&event.item).is_none());
+            .filter(|event| view.live().find(&event.item).is_none());
         self.answer.unknown_items += unknown.count();
         for kind in EventType::ALL {
             let count = events.iter().filter(|event| event.kind == kind).count();

@@ -43,12 +43,13 @@ impl FromRequest<App> for Body {
 }
 
 /// The next piece of a body; trailers are an empty one.
-async fn next_piece(body: &mut axum::body::Body) -> Option<Result<Bytes, axum::Error>> {
+pub(super) async fn next_piece(body: &mut axum::body::Body) -> Option<Result<Bytes, axum::Error>> {
     let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
     Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
-async fn discard(mut body: axum::body::Body) {
+/// Reads on, up to a bound, and throws it away.
+pub(super) async fn discard(mut body: axum::body::Body) {
     let mut discarded = 0;
     while let Some(Ok(piece)) = next_piece(&mut body).await {
         discarded += piece.len();
@@ -66,20 +67,25 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let Body(bytes) = Body::from_request(request, app).await?;
-        if bytes.is_empty() {
-            let problem = Problem::invalid("the body is empty; send a JSON object").with_field("body");
-            return Err(problem.with_cause(Cause::Syntax));
-        }
-        std::str::from_utf8(&bytes).map_err(|error| {
-            Problem::invalid(format!(
-                "the body is not UTF-8: byte {} is invalid",
-                error.valid_up_to()
-            ))
-            .with_field("body")
-            .with_cause(Cause::Syntax)
-        })?;
-        parse_object(&bytes).map(Self)
+        body_object(&bytes).map(Self)
     }
+}
+
+/// Reads a body that is one JSON object.
+pub(super) fn body_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() {
+        let problem = Problem::invalid("the body is empty; send a JSON object").with_field("body");
+        return Err(problem.with_cause(Cause::Syntax));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        Problem::invalid(format!(
+            "the body is not UTF-8: byte {} is invalid",
+            error.valid_up_to()
+        ))
+        .with_field("body")
+        .with_cause(Cause::Syntax)
+    })?;
+    parse_object(bytes)
 }
 
 /// Reads one JSON object; the error names the field. Serde would also take a list of the fields' values in the order of

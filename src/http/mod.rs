@@ -1,21 +1,29 @@
 //! HTTP: reads requests, calls the [`engine`](crate::engine), writes answers. Nothing is decided here.
 
 mod collections;
+mod cursors;
 mod encoding;
 mod events;
 mod extract;
 mod inputs;
+mod items;
+mod jobs;
 mod observe;
 mod openai;
 mod operations;
 mod pages;
 mod problem;
+mod reads;
+mod schemas;
 mod search;
 mod server;
 mod shapes;
+mod snapshots;
 mod state;
 mod tei;
+mod trending;
 mod unique_keys;
+mod writes;
 
 pub use server::{StopSignal, serve};
 pub use state::App;
@@ -39,7 +47,9 @@ use utoipa_swagger_ui::SwaggerUi;
         (name = "Search", description = "Find items by meaning"),
         (name = "Recommend", description = "Similar and trending items, and the events behind them"),
         (name = "Embeddings", description = "Texts to vectors and ranks, in OpenAI's and TEI's protocols"),
+        (name = "Items", description = "What is in a collection, and how it changes"),
         (name = "Collections", description = "What is served"),
+        (name = "Snapshots", description = "What is served is built, checked, swapped, and gone back from"),
         (name = "Operations", description = "Probes and metrics"),
     )
 )]
@@ -50,11 +60,27 @@ fn router(app: App) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .routes(routes!(search::search))
         .routes(routes!(search::recommend))
-        .routes(routes!(collections::trending))
+        .routes(routes!(trending::trending))
         .routes(routes!(events::record))
         .routes(routes!(collections::list))
-        .routes(routes!(collections::describe))
-        .routes(routes!(collections::item))
+        .routes(routes!(
+            collections::describe,
+            collections::create,
+            collections::drop_one
+        ))
+        .routes(routes!(items::upsert, items::update))
+        .routes(routes!(reads::item, items::update_one, items::delete_one))
+        .routes(routes!(items::delete))
+        .routes(routes!(reads::get))
+        .routes(routes!(reads::count))
+        .routes(routes!(reads::scroll))
+        .routes(routes!(snapshots::list, snapshots::build))
+        .routes(routes!(snapshots::promote))
+        .routes(routes!(snapshots::rollback))
+        .routes(routes!(snapshots::verify))
+        .routes(routes!(snapshots::collect))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::describe, jobs::cancel))
         .routes(routes!(openai::embeddings))
         .routes(routes!(openai::list))
         .routes(routes!(openai::describe))

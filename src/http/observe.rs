@@ -7,7 +7,9 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Requests that match no route share one label, so that probing cannot grow the metrics.
@@ -34,11 +36,32 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     response
 }
 
-async fn within_time(app: &App, request: Request, next: Next) -> Response {
+async fn within_time(app: &App, mut request: Request, next: Next) -> Response {
     let limit = app.settings().request_timeout();
-    tokio::time::timeout(limit, next.run(request))
-        .await
-        .unwrap_or_else(|_elapsed| Problem::timeout(limit).into_response())
+    let time = TimeLimit::default();
+    request.extensions_mut().insert(time.clone());
+    tokio::select! {
+        response = next.run(request) => response,
+        () = time.passed(limit) => Problem::timeout(limit).into_response(),
+    }
+}
+
+/// The time limit of a request as a whole. A call that comes in parts, as long as it likes, lifts it and limits the time
+/// of each part instead.
+#[derive(Clone, Default)]
+pub(super) struct TimeLimit(Arc<AtomicBool>);
+
+impl TimeLimit {
+    pub(super) fn lift(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    async fn passed(&self, limit: Duration) {
+        tokio::time::sleep(limit).await;
+        if self.0.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
+    }
 }
 
 /// A panic is our fault and ends one request, not the server.

@@ -1,12 +1,16 @@
 //! Errors as `application/problem+json` (RFC 9457). The one place where errors turn into HTTP.
 
 use crate::engine::EngineError;
+use crate::jobs::JobError;
+use crate::rebuild::RebuildError;
 use crate::signals::RecordError;
 use alike_embeddings::EmbeddingError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// An error answer.
@@ -27,9 +31,16 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "filter.price.gte")]
     field: Option<String>,
+    /// What this kind of error says beyond that, such as what a call had done before it failed.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
     /// Finer than the status, for surfaces whose errors say it.
     #[serde(skip)]
     cause: Cause,
+    /// After how many seconds trying again may help, where it may.
+    #[serde(skip)]
+    retry_after_s: u64,
 }
 
 /// What the error shapes of [`super::openai`] and [`super::tei`] tell apart beyond the status.
@@ -75,12 +86,37 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            more: Map::new(),
             cause: Cause::default(),
+            retry_after_s: 1,
         }
     }
 
     pub(super) fn with_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(shortened(field.into(), LONGEST_FIELD));
+        self
+    }
+
+    /// Adds to what is wrong.
+    pub(super) fn explained(mut self, why: &str) -> Self {
+        self.detail = format!("{}; {why}", self.detail);
+        self
+    }
+
+    /// Says more, as an extension member of that name.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says all of that, too.
+    pub(super) fn with_all(mut self, more: Map<String, Value>) -> Self {
+        self.more.extend(more);
+        self
+    }
+
+    fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after_s = wait.as_secs_f64().ceil().max(1.0) as u64;
         self
     }
 
@@ -98,9 +134,9 @@ impl Problem {
     }
 
     /// The problem of a call of which nothing was taken: that of its first part, saying how many there were.
-    pub(super) fn of_many(mut self, refused: usize) -> Self {
+    pub(super) fn of_many(mut self, refused: usize, what: &str) -> Self {
         if refused > 1 {
-            self.detail = format!("all {refused} events were refused; the first: {}", self.detail);
+            self.detail = format!("all {refused} {what} were refused; the first: {}", self.detail);
         }
         self
     }
@@ -180,8 +216,22 @@ impl Problem {
         )
     }
 
+    /// 504: a call in parts stopped coming.
+    pub(super) fn silent(limit: Duration) -> Self {
+        let detail = format!(
+            "no line came within {} ms (server.request_timeout_ms); send the rest again (blank lines keep a quiet call open)",
+            limit.as_millis()
+        );
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "timeout",
+            "The request took too long",
+            detail,
+        )
+    }
+
     /// 504: the request took too long.
-    pub(super) fn timeout(limit: std::time::Duration) -> Self {
+    pub(super) fn timeout(limit: Duration) -> Self {
         let detail = format!(
             "no answer within {} ms (server.request_timeout_ms)",
             limit.as_millis()
@@ -190,6 +240,41 @@ impl Problem {
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",
             "The request took too long",
+            detail,
+        )
+    }
+
+    /// 409: it contradicts what is there.
+    pub(super) fn conflict(slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, slug, title, detail)
+    }
+
+    /// 410: a cursor that nothing is held for any more.
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "gone",
+            "This was here and is not any more",
+            detail,
+        )
+    }
+
+    /// 422: an idempotency key of another call.
+    fn key_reused(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "The idempotency key belongs to another call",
+            detail,
+        )
+    }
+
+    /// 507: the disk is nearly full.
+    fn disk_low(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "disk-low",
+            "The disk is nearly full",
             detail,
         )
     }
@@ -214,6 +299,7 @@ impl IntoResponse for Problem {
             status,
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
         );
+        let wait = HeaderValue::from(self.retry_after_s);
         let mut response = (status, Json(&self)).into_response();
         // Surfaces with another error shape make theirs of it.
         response.extensions_mut().insert(self);
@@ -223,7 +309,7 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, wait);
         }
         response
     }
@@ -244,6 +330,94 @@ impl From<EngineError> for Problem {
             EngineError::Encoder(EmbeddingError::Overloaded { .. }) => Self::busy(error.to_string()),
             EngineError::Encoder(EmbeddingError::TokenId { .. } | EmbeddingError::Tokenize { .. }) => {
                 Self::invalid(error.to_string()).with_cause(Cause::Tokens)
+            }
+            error => of_writing(error),
+        }
+    }
+}
+
+/// The problem of an error that changes, and reads that wait for them, have.
+fn of_writing(error: EngineError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        EngineError::Full { retry_after, .. } => {
+            Problem::busy(detail).with_retry_after(Duration::from_secs(retry_after))
+        }
+        EngineError::Conflict { .. } => Problem::conflict("conflict", "The item keeps changing", detail),
+        EngineError::DiskLow { .. } => Problem::disk_low(detail),
+        EngineError::WritesOff { .. } => Problem::unavailable(detail),
+        EngineError::PositionNotReached { at, .. } => {
+            let problem = Problem::unavailable(detail).with_field("min_position");
+            problem.with("position", at.0)
+        }
+        EngineError::Exists { .. } => {
+            Problem::conflict("exists", "There is one already", detail).with_field("collection")
+        }
+        EngineError::KeyReused { .. } => Problem::key_reused(detail).with_field("Idempotency-Key"),
+        EngineError::KeyInProgress { .. } => {
+            Problem::conflict("call-in-progress", "The call is still at work", detail)
+                .with_field("Idempotency-Key")
+        }
+        EngineError::Log(cause) => {
+            tracing::error!(%cause, "the log failed");
+            Problem::unavailable(detail)
+        }
+        error => Problem::internal(&error),
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        let detail = error.to_string();
+        match error {
+            JobError::Busy { job, .. } => {
+                Self::conflict("job-running", "Another job is at work", detail).with("job", job)
+            }
+            JobError::Unknown { .. } => Self::not_found(detail).with_field("id"),
+            JobError::NoThread { .. } => Self::unavailable(detail),
+        }
+    }
+}
+
+impl From<RebuildError> for Problem {
+    fn from(error: RebuildError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RebuildError::Engine(error) => error.into(),
+            RebuildError::Job(error) => error.into(),
+            RebuildError::NoRoom { .. } => Self::disk_low(detail),
+            RebuildError::NoSnapshot { .. } => Self::not_found(detail).with_field("id"),
+            RebuildError::Schema { field, .. } => Self::invalid(detail).with_field(format!("schema.{field}")),
+            RebuildError::Worse {
+                what,
+                before,
+                found,
+                drop,
+                bound,
+                ..
+            } => {
+                let problem = Self::conflict("answers-worse", "It answers worse than what is served", detail);
+                let problem = problem.with("measure", what).with("served", before);
+                problem
+                    .with("found", found)
+                    .with("drop", drop)
+                    .with("bound", bound)
+            }
+            RebuildError::NothingBefore { .. } => {
+                Self::conflict("nothing-before", "There is nothing to go back to", detail)
+            }
+            RebuildError::Differs { .. }
+            | RebuildError::LogGone { .. }
+            | RebuildError::Wrong { .. }
+            | RebuildError::Overtaken { .. }
+            | RebuildError::Contradiction { .. }
+            | RebuildError::Golden { .. }
+            | RebuildError::Canceled => {
+                Self::conflict("refused", "What is served cannot become that", detail)
+            }
+            RebuildError::Snapshot(cause) => {
+                tracing::error!(%cause, "a snapshot cannot be used");
+                Self::conflict("refused", "What is served cannot become that", detail)
             }
             error => Self::internal(&error),
         }

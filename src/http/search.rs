@@ -1,7 +1,8 @@
 //! `POST …/search` and `POST …/recommend`.
 
-use super::extract::{Json, Path};
+use super::extract::{Json, Params, Path};
 use super::problem::Problem;
+use super::reads::AtLeast;
 use super::state::App;
 use crate::engine::{Answer, Hit, PlanReport, Query, Search, View};
 use alike_indexes::Effort;
@@ -47,6 +48,9 @@ pub(super) struct SearchBody {
     /// Show how the call was answered.
     #[serde(default)]
     plan: bool,
+    /// Answer from a state that contains this position, as a write has given it; 503 with `Retry-After` where it is not
+    /// reached in time.
+    min_position: Option<u64>,
 }
 
 /// A recommendation: items like some and unlike others.
@@ -78,6 +82,9 @@ pub(super) struct RecommendBody {
     /// Show how the call was answered.
     #[serde(default)]
     plan: bool,
+    /// Answer from a state that contains this position, as a write has given it; 503 with `Retry-After` where it is not
+    /// reached in time.
+    min_position: Option<u64>,
 }
 
 /// The answer to a search or recommendation.
@@ -86,6 +93,8 @@ pub(super) struct SearchAnswer {
     /// The hits, best first.
     #[schema(value_type = Vec<HitSchema>)]
     hits: Vec<Hit>,
+    /// The log position of the state that answered.
+    position: u64,
     /// The snapshot that answered.
     snapshot: String,
     /// The model of its vectors; null where the catalog brought its own.
@@ -182,6 +191,7 @@ impl From<RecommendBody> for SearchBody {
             exact: body.exact,
             recall: body.recall,
             plan: body.plan,
+            min_position: body.min_position,
         }
     }
 }
@@ -190,6 +200,7 @@ impl SearchAnswer {
     fn new(view: &View, answer: Answer, with_plan: bool, start: Instant) -> Self {
         Self {
             hits: answer.hits,
+            position: view.position().0,
             snapshot: view.snapshot().id().to_owned(),
             model: view.model().map(ToString::to_string),
             exact: answer.exact,
@@ -205,7 +216,7 @@ impl SearchAnswer {
 /// With filters on declared fields, a limit, chosen fields and a least score.
 #[utoipa::path(
     post, path = "/v1/collections/{collection}/search", tag = "Search",
-    params(("collection" = String, Path, description = "Name of the collection")),
+    params(("collection" = String, Path, description = "Name of the collection"), AtLeast),
     request_body = SearchBody,
     responses(
         (status = 200, body = SearchAnswer),
@@ -216,9 +227,10 @@ impl SearchAnswer {
 pub(super) async fn search(
     State(app): State<App>,
     Path(collection): Path<String>,
+    Params(least): Params<AtLeast>,
     Json(body): Json<SearchBody>,
 ) -> Result<axum::Json<SearchAnswer>, Problem> {
-    answer(app, collection, body).await
+    answer(app, collection, least, body).await
 }
 
 /// Recommend items like one or several others
@@ -226,7 +238,7 @@ pub(super) async fn search(
 /// `like + (like − unlike)`, each the mean of its items' vectors; the examples themselves are not returned.
 #[utoipa::path(
     post, path = "/v1/collections/{collection}/recommend", tag = "Recommend",
-    params(("collection" = String, Path, description = "Name of the collection")),
+    params(("collection" = String, Path, description = "Name of the collection"), AtLeast),
     request_body = RecommendBody,
     responses(
         (status = 200, body = SearchAnswer),
@@ -237,16 +249,23 @@ pub(super) async fn search(
 pub(super) async fn recommend(
     State(app): State<App>,
     Path(collection): Path<String>,
+    Params(least): Params<AtLeast>,
     Json(body): Json<RecommendBody>,
 ) -> Result<axum::Json<SearchAnswer>, Problem> {
-    answer(app, collection, body.into()).await
+    answer(app, collection, least, body.into()).await
 }
 
-async fn answer(app: App, collection: String, body: SearchBody) -> Result<axum::Json<SearchAnswer>, Problem> {
+async fn answer(
+    app: App,
+    collection: String,
+    least: AtLeast,
+    body: SearchBody,
+) -> Result<axum::Json<SearchAnswer>, Problem> {
     let start = Instant::now();
+    let least = least.or(body.min_position);
     let (search, with_plan) = body.into_search()?;
     app.run(move |app| {
-        let view = app.engine().view(&collection)?;
+        let view = app.view_at(&collection, least)?;
         let answer = app.engine().search(&view, &search)?;
         Ok(axum::Json(SearchAnswer::new(&view, answer, with_plan, start)))
     })

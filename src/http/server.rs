@@ -9,6 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// How often the store is looked at for a new snapshot.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long jobs may take to stop.
+const JOBS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// SIGTERM or Ctrl-C.
 pub struct StopSignal {
     terminate: Signal,
@@ -72,6 +75,9 @@ pub async fn serve(app: App, listener: TcpListener, mut stop_signal: StopSignal)
         Err(_elapsed) => tracing::warn!("some requests did not finish in time and were cut off"),
     }
     refresher.abort();
+    let stopping = move || app.maintenance().jobs().stop_all(JOBS_PATIENCE);
+    // A job that does not stop changes nothing that is published when the process ends.
+    let _ = tokio::task::spawn_blocking(stopping).await;
     Ok(())
 }
 
@@ -83,8 +89,14 @@ async fn refresh(app: App, mut stopped: tokio::sync::watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
+        app.cursors().let_go();
         let looked = app.clone();
-        let refreshed = tokio::task::spawn_blocking(move || looked.engine().refresh()).await;
+        let look = move || {
+            let refreshed = looked.engine().refresh();
+            looked.maintenance().tick();
+            refreshed
+        };
+        let refreshed = tokio::task::spawn_blocking(look).await;
         match refreshed {
             Ok(Ok(_changed)) => {}
             Ok(Err(error)) => {

@@ -1,41 +1,57 @@
 //! What every handler shares, and the one way from async handlers to the synchronous engine.
 
+use super::cursors::Cursors;
 use super::problem::Problem;
 use crate::config::ServerSettings;
 use crate::engine::Engine;
+use crate::rebuild::Maintenance;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Semaphore;
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
 struct Shared {
-    engine: Engine,
+    engine: Arc<Engine>,
+    maintenance: Maintenance,
     metrics: Arc<Metrics>,
     settings: ServerSettings,
     in_flight: Arc<Semaphore>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
+    cursors: Cursors,
 }
 
 impl App {
-    /// An app that serves `engine`.
+    /// An app that serves `engine`, whose snapshots `maintenance` looks after.
     #[must_use]
-    pub fn new(engine: Engine, metrics: Arc<Metrics>, settings: ServerSettings) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        maintenance: Maintenance,
+        metrics: Arc<Metrics>,
+        settings: ServerSettings,
+    ) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
+        let cursors = Cursors::new(settings.scroll_ttl());
         Self(Arc::new(Shared {
             engine,
+            maintenance,
             metrics,
             settings,
             in_flight,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
+            cursors,
         }))
     }
 
     pub(super) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    pub(super) fn maintenance(&self) -> &Maintenance {
+        &self.0.maintenance
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -48,11 +64,29 @@ impl App {
 
     /// Whether the server has been told to stop.
     pub(super) fn draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
+        *self.0.draining.borrow()
     }
 
     pub(super) fn start_draining(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.draining.send_replace(true);
+    }
+
+    /// Ends when a call that could go on for ever has to be brought to an end: half of the time that requests in flight
+    /// get after the server has been told to stop.
+    pub(super) async fn stopping(&self) {
+        // An error means that the sender is gone, which it is not while `self` is here.
+        let _ = self.0.draining.subscribe().wait_for(|draining| *draining).await;
+        tokio::time::sleep(self.settings().drain_timeout() / 2).await;
+    }
+
+    /// The views that scrolls hold.
+    pub(super) fn cursors(&self) -> &Cursors {
+        &self.0.cursors
+    }
+
+    /// When work that begins now has to be done, so that its own word on that comes before the request's time limit.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.settings().request_timeout() * 9 / 10
     }
 
     /// Runs engine work off the async threads. At most `max_in_flight` calls are admitted; the next one is told so at
@@ -66,6 +100,26 @@ impl App {
         let Ok(place) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
             return Err(Problem::overloaded(limit));
         };
+        self.work(place, work).await
+    }
+
+    /// As [`App::run`], but waits for a place as long as a request may take: for the parts of a call that is under way.
+    pub(super) async fn run_part<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let free = Arc::clone(&self.0.in_flight).acquire_owned();
+        match tokio::time::timeout(self.settings().request_timeout(), free).await {
+            Ok(Ok(place)) => self.work(place, work).await,
+            _ => Err(Problem::overloaded(self.settings().max_in_flight)),
+        }
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        place: OwnedSemaphorePermit,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let app = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _place = place;

@@ -10,7 +10,28 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(Option::<Unique>::deserialize(deserializer)?.map(|unique| unique.0))
 }
 
-struct Unique(Value);
+/// Reads a value that has to be there; for `deserialize_with`.
+pub(super) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Ok(Unique::deserialize(deserializer)?.0)
+}
+
+/// One JSON value.
+pub(super) struct Unique(pub(super) Value);
+
+/// One JSON object.
+pub(super) struct Object(pub(super) Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Unique::deserialize(deserializer)?.0 {
+            Value::Object(object) => Ok(Self(object)),
+            other => Err(de::Error::custom(format_args!(
+                "is {}, a JSON object is expected",
+                crate::schema::shown(&other)
+            ))),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

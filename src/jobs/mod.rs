@@ -1,5 +1,9 @@
 //! Work that takes longer than a call: started by one call, looked at by others.
 
+mod registry;
+
+pub use registry::{Ended, Handle, Jobs};
+
 use serde::Serialize;
 
 /// What a job does.
@@ -14,6 +18,60 @@ pub enum JobKind {
     Alter,
     /// Collect snapshots and log segments that nothing needs.
     Collect,
+}
+
+impl JobKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Verify => "verify",
+            Self::Alter => "alter",
+            Self::Collect => "collect",
+        }
+    }
+
+    /// Whether it makes or removes snapshots.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        self != Self::Verify
+    }
+}
+
+/// Why there is no job.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Another one is at work on the collection.
+    #[error("collection {collection:?} has a job that is running: {} {job}; wait for it or cancel it", kind.name())]
+    Busy {
+        /// The collection.
+        collection: String,
+        /// The id of the other one.
+        job: String,
+        /// What the other one does.
+        kind: JobKind,
+    },
+    /// There is none of that id.
+    #[error("there is no job {id:?}; the last 100 are remembered until the process ends")]
+    Unknown {
+        /// The id.
+        id: String,
+    },
+    /// The system gives no thread.
+    #[error("cannot start a thread for the job: {source}; try again later")]
+    NoThread {
+        /// The system's own error.
+        source: std::io::Error,
+    },
+}
+
+impl JobError {
+    fn unknown(id: &str) -> Self {
+        Self::Unknown {
+            id: id.chars().take(80).collect(),
+        }
+    }
 }
 
 /// How a job stands.

@@ -26,7 +26,7 @@ pub use row::MAX_ID_BYTES;
 pub use timestamp::parse_timestamp;
 
 pub(crate) use coerce::shown;
-pub(crate) use row::joined_text;
+pub(crate) use row::{Fault, joined_text};
 pub(crate) use timestamp::{TIMESTAMP_FORMS, timestamp_of};
 
 use serde::{Deserialize, Serialize};

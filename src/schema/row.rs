@@ -11,6 +11,51 @@ pub const MAX_ID_BYTES: usize = 512;
 
 type Fields = Map<String, Value>;
 
+/// Why a row can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// What the field is there for: `id`, `vector`, or none but a `field`.
+    role: &'static str,
+    /// The field, and which of its numbers, from 0.
+    field: String,
+    component: Option<usize>,
+    /// What is wrong with it, as it follows the field's name in a sentence.
+    reason: String,
+}
+
+impl Fault {
+    fn new(role: &'static str, field: &str, reason: impl Into<String>) -> Self {
+        Self {
+            role,
+            field: field.to_owned(),
+            component: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// The field as a path into the item: `price`, `vector[3]`.
+    pub(crate) fn path(&self) -> String {
+        match self.component {
+            Some(at) => format!("{}[{at}]", self.field),
+            None => self.field.clone(),
+        }
+    }
+
+    /// What is wrong, without the field's name.
+    pub(crate) fn detail(&self) -> &str {
+        self.reason.trim_start_matches([':', ' '])
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.role {
+            "" => f.write_str(&self.reason),
+            role => write!(f, "{role} `{}`{}", self.field, self.reason),
+        }
+    }
+}
+
 impl Schema {
     /// Checks a row and turns it into an item. The schema is one that [`Schema::validate`] accepts.
     ///
@@ -20,12 +65,22 @@ impl Schema {
     /// # Errors
     /// The row's line and a reason that names field, value and what was expected.
     pub fn item(&self, row: Row) -> Result<Item, RowError> {
-        let Row { line, mut fields } = row;
-        self.convert(&mut fields)
-            .map_err(|reason| RowError { line, reason })
+        let Row { line, fields } = row;
+        self.item_of(fields).map_err(|fault| RowError {
+            line,
+            reason: fault.to_string(),
+        })
     }
 
-    fn convert(&self, fields: &mut Fields) -> Result<Item, String> {
+    /// As [`Schema::item`], of fields that come from no file.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub(crate) fn item_of(&self, mut fields: Fields) -> Result<Item, Fault> {
+        self.convert(&mut fields)
+    }
+
+    fn convert(&self, fields: &mut Fields) -> Result<Item, Fault> {
         let id = take_id(&self.id, fields)?;
         let vector = match &self.vector {
             Some(name) => Some(take_vector(name, fields)?),
@@ -33,7 +88,8 @@ impl Schema {
         };
         let values = self.coerce_fields(fields)?;
         let text = self.text(fields)?;
-        let document = serde_json::to_string(fields).map_err(|error| error.to_string())?;
+        let document =
+            serde_json::to_string(fields).map_err(|error| Fault::new("", "", error.to_string()))?;
         Ok(Item {
             id,
             text,
@@ -43,13 +99,12 @@ impl Schema {
         })
     }
 
-    fn coerce_fields(&self, fields: &mut Fields) -> Result<Vec<FieldValues>, String> {
+    fn coerce_fields(&self, fields: &mut Fields) -> Result<Vec<FieldValues>, Fault> {
         let mut values = Vec::with_capacity(self.fields.len());
         for (name, field) in &self.fields {
             let found = match fields.get_mut(name) {
-                Some(value) => {
-                    coerce(field.kind, value).map_err(|reason| format!("field `{name}`: {reason}"))?
-                }
+                Some(value) => coerce(field.kind, value)
+                    .map_err(|reason| Fault::new("field", name, format!(": {reason}")))?,
                 None => FieldValues::none(field.kind),
             };
             if field.filter {
@@ -60,12 +115,12 @@ impl Schema {
     }
 
     /// The texts to encode, joined; empty only where nothing is to be embedded.
-    fn text(&self, fields: &Fields) -> Result<String, String> {
-        let text = joined_text(&self.embed, fields)?;
-        if text.is_empty() && !self.embed.is_empty() {
-            return Err(nothing_to_embed(&self.embed));
+    fn text(&self, fields: &Fields) -> Result<String, Fault> {
+        let text = joined(&self.embed, fields)?;
+        match self.embed.first() {
+            Some(first) if text.is_empty() => Err(Fault::new("", first, nothing_to_embed(&self.embed))),
+            _ => Ok(text),
         }
-        Ok(text)
     }
 }
 
@@ -75,10 +130,14 @@ impl Schema {
 /// # Errors
 /// Names a field that holds no text.
 pub(crate) fn joined_text(names: &[String], fields: &Fields) -> Result<String, String> {
+    joined(names, fields).map_err(|fault| fault.to_string())
+}
+
+fn joined(names: &[String], fields: &Fields) -> Result<String, Fault> {
     let mut parts = Vec::with_capacity(names.len());
     for name in names {
         if let Some(value) = fields.get(name) {
-            parts.push(text_of(value).map_err(|reason| format!("field `{name}`: {reason}"))?);
+            parts.push(text_of(value).map_err(|reason| Fault::new("field", name, format!(": {reason}")))?);
         }
     }
     parts.retain(|part| !part.is_empty());
@@ -86,40 +145,41 @@ pub(crate) fn joined_text(names: &[String], fields: &Fields) -> Result<String, S
 }
 
 /// The id as text; the document gets it as text, too.
-fn take_id(name: &str, fields: &mut Fields) -> Result<String, String> {
+fn take_id(name: &str, fields: &mut Fields) -> Result<String, Fault> {
+    let fault = |reason: String| Fault::new("id", name, reason);
     let id = match fields.get(name) {
         None => return Err(missing(name, "id", fields)),
         Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
         Some(other) => {
-            return Err(format!(
-                "id `{name}`: expected text or an integer, found {}",
+            return Err(fault(format!(
+                ": expected text or an integer, found {}",
                 shown(other)
-            ));
+            )));
         }
     };
     if id.trim().is_empty() {
-        return Err(format!("id `{name}` is empty"));
+        return Err(fault(" is empty".to_owned()));
     }
     if id.len() > MAX_ID_BYTES {
         let (found, start) = (id.len(), shown(&Value::from(id)));
-        return Err(format!(
-            "id `{name}`: {start} has {found} bytes, {MAX_ID_BYTES} are the most"
-        ));
+        return Err(fault(format!(
+            ": {start} has {found} bytes, {MAX_ID_BYTES} are the most"
+        )));
     }
     fields.insert(name.to_owned(), Value::from(id.as_str()));
     Ok(id)
 }
 
-fn missing(name: &str, role: &str, fields: &Fields) -> String {
+fn missing(name: &str, role: &'static str, fields: &Fields) -> Fault {
     let names: Vec<&String> = fields.keys().collect();
-    format!("{role} `{name}` is missing; the row has {}", listed(&names))
+    Fault::new(role, name, format!(" is missing; the row has {}", listed(&names)))
 }
 
 /// The vector, taken out of the row: it doesn't belong in the document.
-fn take_vector(name: &str, fields: &mut Fields) -> Result<Vec<f32>, String> {
-    let place = |reason: String| format!("vector `{name}`: {reason}");
+fn take_vector(name: &str, fields: &mut Fields) -> Result<Vec<f32>, Fault> {
+    let place = |reason: String| Fault::new("vector", name, format!(": {reason}"));
     let list = match fields.remove(name) {
         None => return Err(missing(name, "vector", fields)),
         Some(Value::Array(list)) => list,
@@ -134,10 +194,13 @@ fn take_vector(name: &str, fields: &mut Fields) -> Result<Vec<f32>, String> {
     if list.is_empty() {
         return Err(place("expected a list of numbers, found an empty one".to_owned()));
     }
-    list.iter()
-        .enumerate()
-        .map(|(at, value)| component(at, value).map_err(place))
-        .collect()
+    let number = |(at, value)| {
+        component(at, value).map_err(|reason| Fault {
+            component: Some(at),
+            ..place(reason)
+        })
+    };
+    list.iter().enumerate().map(number).collect()
 }
 
 /// A CSV cell's list. Python writes `nan` and `inf` into such cells, which JSON doesn't know: say that rather than

@@ -67,6 +67,14 @@ pub enum SnapshotError {
         /// The lock file.
         path: PathBuf,
     },
+    /// The collection's files are being copied.
+    #[error("collection {name:?} is being exported ({} is locked); wait for it or stop it", path.display())]
+    Copied {
+        /// The collection.
+        name: String,
+        /// The lock file.
+        path: PathBuf,
+    },
     /// More rows than one snapshot can number.
     #[error("a snapshot holds at most {limit} rows; split the catalog into several collections")]
     TooManyRows {

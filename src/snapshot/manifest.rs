@@ -3,20 +3,22 @@
 //! | offset | bytes | content of `manifest.rkyv` |
 //! |---|---|---|
 //! | 0 | 8 | magic `ALIKEsnp` |
-//! | 8 | 4 | format version, 1 or 2, little-endian; in this place in every version |
+//! | 8 | 4 | format version, 1 to 3, little-endian; in this place in every version |
 //! | 12 | 4 | zero |
-//! | 16 | – | [`Manifest`] as an rkyv archive; version 1: the one of `manifest_v1` |
+//! | 16 | – | [`Manifest`] as an rkyv archive; versions 1 and 2: those of `manifest_v1` and `manifest_v2` |
 //!
 //! The last 16 digits of a snapshot's id are the start of the BLAKE3 digest of this file.
 
-use super::{SnapshotError, manifest_v1};
+use super::{SnapshotError, manifest_v1, manifest_v2};
 use crate::schema::Schema;
 use alike_indexes::{BeamRecall, Description, Kind, Metric};
 use rkyv::{Archive, Deserialize, Serialize, rancor};
 use std::path::Path;
 
 /// The format version this binary writes; it reads this one and those before.
-pub(super) const FORMAT_VERSION: u32 = 2;
+pub(super) const FORMAT_VERSION: u32 = 3;
+/// The first version whose build facts are all there.
+pub(super) const WITH_FACTS: u32 = 2;
 const MAGIC: &[u8; 8] = b"ALIKEsnp";
 const HEADER_BYTES: usize = 16;
 
@@ -36,6 +38,10 @@ pub struct Manifest {
     pub created_ms: i64,
     /// Number of items.
     pub rows: u64,
+    /// The position in the collection's log up to which every change is in it; 0: none of the log.
+    pub log_position: u64,
+    /// The snapshot that it was made from; none where a catalog was read.
+    pub parent: Option<String>,
     /// The collection's schema.
     pub schema: Schema,
     /// The model that made the vectors; none where the catalog brought its own.
@@ -201,7 +207,8 @@ pub struct FileEntry {
 }
 
 impl Manifest {
-    /// The manifest of a snapshot built now. Rows and files are filled in when it is published.
+    /// The manifest of a snapshot built now from a catalog, that contains nothing of the log. Rows and files are filled in
+    /// when it is published.
     #[must_use]
     pub fn new(collection: &str, made: Made, build: BuildFacts) -> Self {
         Self {
@@ -210,6 +217,8 @@ impl Manifest {
             collection: collection.to_owned(),
             created_ms: jiff::Timestamp::now().as_millisecond(),
             rows: 0,
+            log_position: 0,
+            parent: None,
             schema: made.schema,
             model: made.model,
             metric: made.metric.to_string(),
@@ -273,6 +282,7 @@ impl Manifest {
         aligned.extend_from_slice(bytes.get(HEADER_BYTES..).unwrap_or(&[]));
         let decoded = match version {
             1 => rkyv::from_bytes::<manifest_v1::Manifest, rancor::Error>(&aligned).map(Self::from),
+            2 => rkyv::from_bytes::<manifest_v2::Manifest, rancor::Error>(&aligned).map(Self::from),
             _ => rkyv::from_bytes::<Self, rancor::Error>(&aligned),
         };
         decoded.map_err(|error| SnapshotError::damaged(path, error.to_string(), "a valid manifest"))

@@ -1,4 +1,4 @@
-//! Manifests of format version 1, as the first builds wrote them: read only. Types that version 2 shares (schema, model,
+//! Manifests of format version 1, as the first builds wrote them: read only. Types that later versions share (schema, model,
 //! files) must not change without a version of their own; `tests/it/older.rs` opens a snapshot of that time.
 
 use super::manifest::{BuildFacts, FileEntry, Manifest as Current, ModelRef, RecallPoint};
@@ -54,6 +54,8 @@ impl From<Manifest> for Current {
             collection: old.collection,
             created_ms: old.created_ms,
             rows: old.rows,
+            log_position: 0,
+            parent: None,
             schema: old.schema,
             model: old.model,
             metric: old.metric,

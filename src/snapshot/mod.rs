@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! DATA/collections/NAME/
-//!   CURRENT                      the small pointer: {"snapshot": "20261120T103000Z-1f0c…"}
+//!   CURRENT                      the small pointer: {"snapshot": "20261120T103000Z-1f0c…", "history": [those before it]}
+//!   log/                         what came after: see `log`
+//!   golden.jsonl                 queries that every snapshot has to answer well, where somebody put some there
 //!   snapshots/ID/                never changes once it is here
 //!     manifest.rkyv              what this is: model, schema, counts, recall, every file with length and digest
 //!     manifest.json              the same for people; never read back
@@ -25,8 +27,10 @@ mod error;
 mod items;
 mod manifest;
 mod manifest_v1;
+mod manifest_v2;
 mod mapped;
 mod open;
+mod pointer;
 mod store;
 mod texts;
 mod writer;
@@ -35,6 +39,9 @@ pub use columns::{ArchivedColumn, Columns, ColumnsBuilder, Test};
 pub use error::SnapshotError;
 pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};
+pub use pointer::Pointer;
+pub(crate) use pointer::is_snapshot_id;
 pub use store::{Collection, Store};
+pub(crate) use store::{make_read_only, open_like, sync_dir};
 pub use texts::{TextDigest, TextDigests};
-pub use writer::SnapshotWriter;
+pub use writer::{NewRow, SnapshotWriter};

@@ -3,7 +3,7 @@
 use super::SnapshotError;
 use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
-use super::manifest::{FORMAT_VERSION, FileEntry, Manifest};
+use super::manifest::{FileEntry, Manifest, WITH_FACTS};
 use super::mapped::MappedArchive;
 use super::texts::{TEXTS_FILE, TextDigests};
 use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file};
@@ -60,7 +60,7 @@ impl Snapshot {
                 format!("{} rows", manifest.rows),
             ));
         }
-        if manifest.format_version < FORMAT_VERSION {
+        if manifest.format_version < WITH_FACTS {
             manifest.build.describe(index.description());
         }
         let items = Items::open(dir, manifest.rows)?;
@@ -82,6 +82,18 @@ impl Snapshot {
             items,
             columns,
         })
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its index file.
+    #[must_use]
+    pub fn index_path(&self) -> PathBuf {
+        self.dir.join(INDEX_FILE)
     }
 
     /// Its id.

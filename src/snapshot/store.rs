@@ -1,14 +1,12 @@
 //! The data directory: which collections exist, which snapshot each one serves, and how a new one takes over.
 
 use super::open::read_manifest;
-use super::writer::write_synced;
+use super::pointer::{POINTER_FILE, is_snapshot_id};
 use super::{Manifest, Snapshot, SnapshotError, Verify};
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-const POINTER_FILE: &str = "CURRENT";
 const LOCK_FILE: &str = "build.lock";
 
 /// A data directory.
@@ -17,11 +15,7 @@ pub struct Store {
     data: PathBuf,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pointer {
-    snapshot: String,
-}
+const FILES_LOCK_FILE: &str = "files.lock";
 
 impl Store {
     /// The store in `data`; the directory must exist.
@@ -103,9 +97,9 @@ fn check_name(name: &str) -> Result<(), SnapshotError> {
 /// One collection's directory.
 #[derive(Debug, Clone)]
 pub struct Collection {
-    name: String,
-    data: PathBuf,
-    dir: PathBuf,
+    pub(super) name: String,
+    pub(super) data: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 impl Collection {
@@ -127,32 +121,52 @@ impl Collection {
         self.dir.join("encoded.spill")
     }
 
-    /// The id of the published snapshot.
+    /// Its directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where its log is kept.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// The queries that every snapshot has to answer well; the file need not be there.
+    #[must_use]
+    pub fn golden_path(&self) -> PathBuf {
+        self.dir.join("golden.jsonl")
+    }
+
+    /// Where a snapshot of that id is, or would be.
+    #[must_use]
+    pub fn snapshot_dir(&self, id: &str) -> PathBuf {
+        self.snapshots().join(id)
+    }
+
+    /// The ids of all snapshots that are in their place, oldest first.
     ///
     /// # Errors
-    /// Nothing is published, or the pointer is damaged.
-    pub fn current(&self) -> Result<String, SnapshotError> {
-        let path = self.dir.join(POINTER_FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(SnapshotError::NoCollection {
-                    name: self.name.clone(),
-                    data: self.data.clone(),
-                });
-            }
-            Err(source) => return Err(SnapshotError::io(&path, "read", source)),
+    /// The directory cannot be listed.
+    pub fn snapshot_ids(&self) -> Result<Vec<String>, SnapshotError> {
+        let dir = self.snapshots();
+        let listing = match fs::read_dir(&dir) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(SnapshotError::io(&dir, "list", source)),
         };
-        let pointer: Pointer = serde_json::from_slice(&bytes)
-            .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "{\"snapshot\": \"ID\"}"))?;
-        if pointer.snapshot.contains(['/', '\\']) || pointer.snapshot.starts_with('.') {
-            return Err(SnapshotError::damaged(
-                &path,
-                format!("{:?}", pointer.snapshot),
-                "a snapshot id",
-            ));
+        let mut ids = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(|source| SnapshotError::io(&dir, "list", source))?;
+            if let Ok(id) = entry.file_name().into_string()
+                && is_snapshot_id(&id)
+            {
+                ids.push(id);
+            }
         }
-        Ok(pointer.snapshot)
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// The manifest of a snapshot.
@@ -197,8 +211,72 @@ impl Collection {
         }
     }
 
+    /// Held by whoever removes snapshots or parts of the log.
+    ///
+    /// # Errors
+    /// Somebody copies them at the moment.
+    pub(crate) fn lock_files_alone(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(SnapshotError::Copied {
+                name: self.name.clone(),
+                path,
+            }),
+            Err(TryLockError::Error(source)) => Err(SnapshotError::io(&path, "lock", source)),
+        }
+    }
+
+    /// Held by whoever copies snapshots and the log, so that nothing of them goes meanwhile.
+    ///
+    /// # Errors
+    /// The lock cannot be taken.
+    pub(crate) fn lock_files_shared(&self) -> Result<File, SnapshotError> {
+        let (file, path) = self.files_lock()?;
+        file.lock_shared()
+            .map_err(|source| SnapshotError::io(&path, "lock", source))?;
+        Ok(file)
+    }
+
+    fn files_lock(&self) -> Result<(File, PathBuf), SnapshotError> {
+        let path = self.dir.join(FILES_LOCK_FILE);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
+        Ok((file, path))
+    }
+
+    /// Moves a snapshot to the trash in one step.
+    pub(crate) fn throw_away(&self, id: &str) -> Result<(), SnapshotError> {
+        let (from, trash) = (self.snapshots().join(id), self.trash());
+        fs::create_dir_all(&trash).map_err(|source| SnapshotError::io(&trash, "create", source))?;
+        fs::rename(&from, trash.join(id)).map_err(|source| SnapshotError::io(&from, "move away", source))?;
+        sync_dir(&self.snapshots())
+    }
+
+    /// Removes what was thrown away, now or by one that died.
+    pub(crate) fn empty_trash(&self) -> Result<(), SnapshotError> {
+        let trash = self.trash();
+        match fs::remove_dir_all(&trash) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(SnapshotError::io(&trash, "remove", source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes away a snapshot that was never published.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), SnapshotError> {
+        self.throw_away(id)?;
+        self.empty_trash()
+    }
+
+    fn trash(&self) -> PathBuf {
+        self.dir.join("trash")
+    }
+
     /// A fresh staging directory. Call under the build lock: whatever a dead build left in staging is removed first.
     pub(super) fn staging(&self) -> Result<tempfile::TempDir, SnapshotError> {
+        self.empty_trash()?;
         let root = self.dir.join("staging");
         match fs::remove_dir_all(&root) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -240,25 +318,12 @@ impl Collection {
         Ok(snapshot)
     }
 
-    /// Points to a snapshot that is in its place: swaps the small pointer, the one step that readers see.
-    ///
-    /// # Errors
-    /// The pointer cannot be written; it then still names what it named before.
-    pub fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
-        let pointer = self.dir.join(POINTER_FILE);
-        let staged = self.dir.join(format!("{POINTER_FILE}.new"));
-        let content = serde_json::json!({ "snapshot": id }).to_string();
-        write_synced(&staged, content.as_bytes())?;
-        fs::rename(&staged, &pointer).map_err(|source| SnapshotError::io(&pointer, "swap", source))?;
-        sync_dir(&self.dir)
-    }
-
     fn snapshots(&self) -> PathBuf {
         self.dir.join("snapshots")
     }
 }
 
-fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
     let listing = fs::read_dir(dir).map_err(|source| SnapshotError::io(dir, "list", source))?;
     for entry in listing {
         let path = entry
@@ -274,13 +339,33 @@ fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Staging folders are private; a snapshot is as open as the folder it goes to.
-fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> {
     let metadata = fs::metadata(parent).map_err(|source| SnapshotError::io(parent, "read", source))?;
     fs::set_permissions(dir, metadata.permissions())
         .map_err(|source| SnapshotError::io(dir, "open up", source))
 }
 
-fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| SnapshotError::io(dir, "sync", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_thrown_away_is_gone_in_one_step() {
+        let data = tempfile::tempdir().unwrap();
+        let collection = Store::create(data.path()).unwrap().collection("c").unwrap();
+        fs::create_dir_all(collection.snapshot_dir("a")).unwrap();
+        fs::write(collection.snapshot_dir("a").join("x"), "x").unwrap();
+        fs::create_dir_all(collection.snapshot_dir("b")).unwrap();
+        collection.throw_away("a").unwrap();
+        assert_eq!(collection.snapshot_ids().unwrap(), ["b"]);
+        assert!(collection.trash().join("a/x").exists(), "still to be removed");
+        collection.empty_trash().unwrap();
+        assert!(!collection.trash().exists());
+        collection.empty_trash().unwrap();
+    }
 }

@@ -6,7 +6,7 @@
 //! | 8 | 4 | format version, 1, little-endian |
 //! | 12 | 4 | zero |
 //! | 16 | 16 | name of the model's variant that ran, zeros behind it |
-//! | 32 | 16 × rows | first 16 bytes of the BLAKE3 digest of each row's text |
+//! | 32 | 16 × rows | first 16 bytes of the BLAKE3 digest of each row's text; zeros where that variant did not encode it |
 //!
 //! A snapshot whose vectors came with the catalog has no such file, nor has one that was built before there was one.
 
@@ -28,6 +28,9 @@ pub struct TextDigest(pub [u8; TextDigest::BYTES]);
 impl TextDigest {
     /// Length of a digest.
     pub const BYTES: usize = 16;
+
+    /// Stands for no text: what the row's vector was made from is not known, or another variant made it.
+    pub const UNKNOWN: Self = Self([0; Self::BYTES]);
 
     /// The digest of `text`.
     #[must_use]

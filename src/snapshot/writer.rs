@@ -6,7 +6,7 @@ use super::manifest::{FileEntry, Manifest};
 use super::mapped::MappedFloats;
 use super::texts::{TEXTS_FILE, TextDigest, write_header};
 use super::{Collection, SnapshotError};
-use crate::schema::{Item, Schema};
+use crate::schema::{FieldValues, Item, Schema};
 use alike_indexes::{BuildReport, BuildSettings, Description, Progress, RowId, VectorsView};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -18,6 +18,22 @@ const MANIFEST_JSON_FILE: &str = "manifest.json";
 const REJECTED_FILE: &str = "rejected.jsonl";
 const VECTORS_FILE: &str = "vectors.staged";
 const MAX_ROWS: u64 = alike_indexes::vectors::MAX_ROWS as u64;
+
+/// An item of a snapshot under construction, with its vector.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRow<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its document, as JSON.
+    pub document: &'a str,
+    /// Values of the filterable fields, in the order of their names in the schema.
+    pub values: &'a [FieldValues],
+    /// Its vector.
+    pub vector: &'a [f32],
+    /// Digest of the text that the vector was made from; none where that is not known, or another variant of the model
+    /// made it.
+    pub text: Option<TextDigest>,
+}
 
 /// A snapshot under construction. Dropped before [`SnapshotWriter::finish`], it leaves nothing behind.
 pub struct SnapshotWriter {
@@ -63,6 +79,11 @@ impl SnapshotWriter {
         Ok(())
     }
 
+    /// The dimension of its vectors, where there may be none to tell.
+    pub fn set_dimension(&mut self, dimension: usize) {
+        self.dimension = dimension;
+    }
+
     /// Rows written so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -74,21 +95,37 @@ impl SnapshotWriter {
     /// # Errors
     /// A file cannot be written, or there are too many rows.
     pub fn push(&mut self, item: &Item, vector: &[f32]) -> Result<(), SnapshotError> {
+        let text = self.texts.is_some().then(|| TextDigest::of(&item.text));
+        self.push_row(&NewRow {
+            id: &item.id,
+            document: &item.document,
+            values: &item.values,
+            vector,
+            text,
+        })
+    }
+
+    /// As [`SnapshotWriter::push`], for an item whose vector was made earlier.
+    ///
+    /// # Errors
+    /// A file cannot be written, or there are too many rows.
+    pub fn push_row(&mut self, new: &NewRow<'_>) -> Result<(), SnapshotError> {
         if self.rows >= MAX_ROWS {
             return Err(SnapshotError::TooManyRows { limit: MAX_ROWS });
         }
-        debug_assert!(self.rows == 0 || self.dimension == vector.len());
-        self.dimension = vector.len();
+        debug_assert!(self.rows == 0 || self.dimension == new.vector.len());
+        self.dimension = new.vector.len();
         let row = RowId(self.rows as u32);
-        let written = self.items.push(&item.id, &item.document);
+        let written = self.items.push(new.id, new.document);
         written.map_err(|source| io_in(&self.dir, DOCUMENTS_FILE, source))?;
-        self.columns.push(row, &item.values);
-        for number in vector {
+        self.columns.push(row, new.values);
+        for number in new.vector {
             let written = self.vectors.write_all(&number.to_le_bytes());
             written.map_err(|source| io_in(&self.dir, VECTORS_FILE, source))?;
         }
         if let Some(texts) = &mut self.texts {
-            let written = texts.write_all(&TextDigest::of(&item.text).0);
+            let digest = new.text.unwrap_or(TextDigest::UNKNOWN);
+            let written = texts.write_all(&digest.0);
             written.map_err(|source| io_in(&self.dir, TEXTS_FILE, source))?;
         }
         self.rows += 1;
@@ -117,6 +154,20 @@ impl SnapshotWriter {
         settings: &BuildSettings,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(BuildReport, Description), SnapshotError> {
+        self.build_index_on(None, settings, progress)
+    }
+
+    /// As [`SnapshotWriter::build_index`]; with the index file of an earlier snapshot (kind graph, same metric and
+    /// dimension), what its graph knows of rows that stay is kept.
+    ///
+    /// # Errors
+    /// The index refuses the vectors or the earlier file, or a file cannot be written.
+    pub fn build_index_on(
+        &mut self,
+        previous: Option<&Path>,
+        settings: &BuildSettings,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(BuildReport, Description), SnapshotError> {
         let staged = self.dir.path().join(VECTORS_FILE);
         self.vectors
             .flush()
@@ -128,7 +179,11 @@ impl SnapshotWriter {
         };
         let floats = MappedFloats::open(&staged)?;
         let view = VectorsView::new(floats.as_slice(), self.dimension).map_err(&refused)?;
-        let report = alike_indexes::build(view, settings, progress, &path).map_err(&refused)?;
+        let report = match previous {
+            Some(previous) => alike_indexes::rebuild(view, previous, settings, progress, &path),
+            None => alike_indexes::build(view, settings, progress, &path),
+        };
+        let report = report.map_err(&refused)?;
         let description = alike_indexes::open(&path)
             .map_err(&refused)?
             .description()

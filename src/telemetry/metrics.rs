@@ -2,7 +2,8 @@
 
 use super::encoders::EncoderMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
-use super::snapshots::{ServedSnapshot, SnapshotMetrics};
+use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
+use super::writes::{Committed, LiveState, WriteMetrics};
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub struct Metrics {
     events_rejected: IntCounterVec,
     trending_cache: IntCounterVec,
     snapshots: SnapshotMetrics,
+    writes: WriteMetrics,
     encoders: EncoderMetrics,
 }
 
@@ -116,6 +118,7 @@ impl Metrics {
                 &["outcome"],
             )?,
             snapshots: SnapshotMetrics::new(&registry)?,
+            writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
             registry,
         };
@@ -209,6 +212,32 @@ impl Metrics {
     /// A collection is no longer served; its snapshot's series are taken back.
     pub fn collection_dropped(&self, collection: &str) {
         self.snapshots.dropped(collection);
+        self.writes.dropped(collection);
+    }
+
+    /// Changes were made durable and visible.
+    pub fn committed(&self, commit: &Committed<'_>) {
+        self.writes.committed(commit);
+    }
+
+    /// How many changes of a collection wait to be written.
+    pub fn writes_waiting(&self, collection: &str, changes: usize) {
+        self.writes.waiting(collection, changes);
+    }
+
+    /// What a collection holds in memory now.
+    pub fn live_state(&self, state: &LiveState<'_>) {
+        self.writes.live_state(state);
+    }
+
+    /// What a collection takes on the disk, and what came after its snapshot in memory.
+    pub fn disk_used(&self, collection: &str, used: &DiskUse, live_bytes: u64) {
+        self.snapshots.disk_used(collection, used, live_bytes);
+    }
+
+    /// Bytes that the disk of the data directory has left.
+    pub fn disk_free(&self, bytes: u64) {
+        self.snapshots.disk_free(bytes);
     }
 
     /// A snapshot could not be opened; what was served before goes on.

@@ -8,10 +8,12 @@ mod logging;
 mod metrics;
 mod register;
 mod snapshots;
+mod writes;
 
 #[cfg(test)]
 mod tests;
 
 pub use logging::{LOG_VARIABLE, LoggingError, init_logging};
 pub use metrics::{CONTENT_TYPE, InFlight, Metrics};
-pub use snapshots::ServedSnapshot;
+pub use snapshots::{DiskUse, ServedSnapshot};
+pub use writes::{Committed, LiveState};

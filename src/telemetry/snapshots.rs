@@ -1,7 +1,7 @@
 //! Metrics of the snapshots being served.
 
-use super::register::{counters, gauges, int_gauges, to_i64};
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
+use super::register::{counters, gauges, int_gauges, register, to_i64};
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,6 +24,19 @@ pub struct ServedSnapshot<'a> {
     pub recall: Option<f64>,
 }
 
+/// What a collection takes on the disk, in bytes, by what they are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskUse {
+    /// Snapshots.
+    pub snapshots: u64,
+    /// The log.
+    pub log: u64,
+    /// Builds under way, what dead ones left, and what is being removed.
+    pub staging: u64,
+    /// Events.
+    pub events: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct SnapshotMetrics {
     items: IntGaugeVec,
@@ -32,6 +45,9 @@ pub(super) struct SnapshotMetrics {
     recall: GaugeVec,
     bytes: IntGaugeVec,
     opens: IntCounterVec,
+    disk: IntGaugeVec,
+    live: IntGaugeVec,
+    free: IntGauge,
     /// (snapshot, model) served by each collection, to take the old series back when they change.
     served: Mutex<HashMap<String, (String, String)>>,
 }
@@ -73,6 +89,25 @@ impl SnapshotMetrics {
                 "Snapshots opened, by outcome.",
                 &["collection", "outcome"],
             )?,
+            disk: int_gauges(
+                registry,
+                "alike_collection_disk_bytes",
+                "Bytes on disk, by what they are for.",
+                &["collection", "part"],
+            )?,
+            live: int_gauges(
+                registry,
+                "alike_collection_live_bytes",
+                "Bytes of memory of what came after the snapshot.",
+                &["collection"],
+            )?,
+            free: register(
+                registry,
+                IntGauge::new(
+                    "alike_disk_free_bytes",
+                    "Bytes that the disk of the data directory has left.",
+                )?,
+            )?,
             served: Mutex::default(),
         })
     }
@@ -102,13 +137,29 @@ impl SnapshotMetrics {
         self.opens.with_label_values(&[collection, "refused"]).inc();
     }
 
+    pub(super) fn disk_used(&self, collection: &str, used: &DiskUse, live_bytes: u64) {
+        for (part, bytes) in parts(used) {
+            self.disk
+                .with_label_values(&[collection, part])
+                .set(to_i64(bytes));
+        }
+        self.live.with_label_values(&[collection]).set(to_i64(live_bytes));
+    }
+
+    pub(super) fn disk_free(&self, bytes: u64) {
+        self.free.set(to_i64(bytes));
+    }
+
     /// The collection is gone; its series go with it.
     pub(super) fn dropped(&self, collection: &str) {
         let mut all = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((snapshot, model)) = all.remove(collection) {
             drop(self.info.remove_label_values(&[collection, &snapshot, &model]));
         }
-        for gauges in [&self.items, &self.bytes] {
+        for (part, _) in parts(&DiskUse::default()) {
+            drop(self.disk.remove_label_values(&[collection, part]));
+        }
+        for gauges in [&self.items, &self.bytes, &self.live] {
             drop(gauges.remove_label_values(&[collection]));
         }
         for gauges in [&self.published, &self.recall] {
@@ -129,4 +180,13 @@ impl SnapshotMetrics {
             .with_label_values(&[served.collection, served.snapshot, served.model])
             .set(1);
     }
+}
+
+fn parts(used: &DiskUse) -> [(&'static str, u64); 4] {
+    [
+        ("snapshots", used.snapshots),
+        ("log", used.log),
+        ("staging", used.staging),
+        ("events", used.events),
+    ]
 }

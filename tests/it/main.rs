@@ -9,6 +9,7 @@
     reason = "a failed expectation stops the test; clippy.toml allows it in test functions only, not in what they share"
 )]
 
+mod backup;
 mod bad_input;
 mod bad_rows;
 mod damaged;
@@ -32,6 +33,7 @@ mod pulls;
 mod rerank;
 mod reuse;
 mod search;
+mod snapshot_cli;
 mod support;
 mod swaps;
 mod tei;

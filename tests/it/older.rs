@@ -6,9 +6,13 @@ use std::path::Path;
 
 /// Written by the build before format version 2: 40 points on the unit circle, kind hnsw.
 fn store_v1() -> tempfile::TempDir {
+    store("store-v1")
+}
+
+fn store(fixture: &str) -> tempfile::TempDir {
     let data = temp_dir();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/store-v1");
-    copy_tree(&fixture, data.path());
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures");
+    copy_tree(&fixtures.join(fixture), data.path());
     data
 }
 
@@ -54,4 +58,26 @@ fn a_snapshot_of_format_version_1_describes_itself() {
         json!({"beam": 10, "slack": null, "recall": 1.0, "distances": null})
     );
     assert_eq!(build["calibration"][0], targets[2]["setting"]);
+}
+
+/// Written by the build before format version 3, which had no log: the same points, kind graph.
+#[test]
+fn a_snapshot_of_format_version_2_is_served() {
+    let data = store("store-v2");
+    let id = current(data.path(), "points");
+    let manifest = data
+        .path()
+        .join(format!("collections/points/snapshots/{id}/manifest.rkyv"));
+    assert_eq!(std::fs::read(manifest).unwrap()[8], 2);
+    let server = Server::start(data.path());
+    assert_eq!(server.snapshot("points"), id.as_str());
+    let search = |body: Value| server.search("points", &body).ids();
+    assert_eq!(search(json!({"vector": [1, 0], "limit": 1})), ["p0"]);
+    assert_eq!(
+        search(json!({"vector": [1, 0], "limit": 2, "filter": {"n": {"gte": 10, "lt": 30}}})),
+        ["p10", "p11"]
+    );
+    let build = &server.get("/v1/collections/points").json()["build"];
+    assert_eq!((&build["rows_read"], &build["held_out"]), (&json!(40), &json!(4)));
+    assert_eq!(build["code_bits"], 4, "read as it was written: {build}");
 }

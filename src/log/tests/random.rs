@@ -1,0 +1,24 @@
+//! Numbers that a seed decides.
+
+/// A sequence of random numbers (SplitMix64; Steele, Lea, Flood 2014).
+#[derive(Debug, Clone)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `limit`.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    /// True `thousandths` times of a thousand.
+    pub(super) fn chance(&mut self, thousandths: u64) -> bool {
+        self.below(1_000) < thousandths
+    }
+}
