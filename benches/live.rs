@@ -54,12 +54,13 @@ impl Catalog {
 
     /// Sums of three uniform numbers: close to a bell.
     fn noise(&mut self) -> Vec<f32> {
+        let dimension = self.dimension;
         let mut number = || {
             (0..3)
                 .map(|_| self.next() as f32 / (1_u64 << 31) as f32 - 0.5)
                 .sum()
         };
-        (0..self.dimension).map(|_| number()).collect()
+        (0..dimension).map(|_| number()).collect()
     }
 
     fn vector(&mut self) -> Vec<f32> {

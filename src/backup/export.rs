@@ -44,13 +44,19 @@ pub fn export(collection: &Collection, out: &Path, advance: Advance<'_>) -> Resu
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let copies = tempfile::TempDir::new_in(folder)
-        .map_err(|source| BackupError::io(folder, "create a folder in", source))?;
+    let copies = tempfile::Builder::new()
+        .prefix(".alike-export-")
+        .tempdir_in(folder);
+    let copies = copies.map_err(|source| BackupError::io(folder, "create a folder in", source))?;
     let (listing, sources) = take(collection, copies.path())?;
     let staged = copies.path().join("archive");
     let archive_bytes = write(&listing, &sources, &staged, packing, advance)?;
-    // A hard link never replaces a file that somebody made meanwhile.
-    fs::hard_link(&staged, out).map_err(|source| BackupError::io(out, "create", source))?;
+    // A hard link never replaces a file that somebody made meanwhile; not every file system has them.
+    match fs::hard_link(&staged, out) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&staged, out),
+        linked => linked,
+    }
+    .map_err(|source| BackupError::io(out, "create", source))?;
     sync_dir(folder)?;
     Ok(Exported {
         collection: collection.name().to_owned(),

@@ -237,6 +237,7 @@ fn finish(listing: &Listing, staged: &Path) -> Result<(), BackupError> {
     };
     pointer.write_into(staged)?;
     let snapshots = staged.join("snapshots");
+    crate::snapshot::make_read_only(&snapshots.join(&listing.snapshot))?;
     let mut folders = vec![snapshots.join(&listing.snapshot), snapshots];
     if listing.files.iter().any(|file| file.name.starts_with(LOG)) {
         folders.push(staged.join(LOG));

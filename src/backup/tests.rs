@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::log::{EmbeddedLog, Log, LogSettings, Position, ReadOnlyLog, Record, StoredItem};
-use crate::schema::{Schema, from_flags};
+use crate::schema::Schema;
 use crate::snapshot::{BuildFacts, Collection, Made, Manifest, SnapshotWriter, Store};
 use alike_indexes::{BuildSettings, Kind, Metric};
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ fn fields(at: usize) -> Map<String, Value> {
 }
 
 fn schema() -> Schema {
-    from_flags(std::path::Path::new("x.jsonl"), "id", &[], &[], Some("v")).unwrap()
+    serde_json::from_value(json!({"id": "id", "vector": "v"})).unwrap()
 }
 
 fn record(at: usize) -> Record {

@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     sealing: AtomicBool,
     sealer: Arc<super::sealer::Sealer>,
     metrics: Arc<Metrics>,
+    #[cfg(test)]
+    taken: std::sync::atomic::AtomicUsize,
 }
 
 impl Writer {
@@ -45,6 +47,8 @@ impl Writer {
                 sealing: AtomicBool::new(false),
                 sealer,
                 metrics,
+                #[cfg(test)]
+                taken: std::sync::atomic::AtomicUsize::new(0),
             }),
             thread: Mutex::default(),
         }
@@ -78,6 +82,18 @@ impl Writer {
     /// Starts sealing in the background where there is something to seal.
     pub(crate) fn look_for_sealing(&self) {
         self.shared.look_for_sealing();
+    }
+
+    /// Changes that wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.queue.changes()
+    }
+
+    /// Calls that the writer's thread has taken.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        self.shared.taken.load(Ordering::Acquire)
     }
 
     fn start(&self) -> Result<(), EngineError> {
@@ -116,6 +132,8 @@ impl Shared {
     fn run(self: Arc<Self>) {
         while let Some(batch) = self.queue.take() {
             self.report();
+            #[cfg(test)]
+            self.taken.fetch_add(batch.len(), Ordering::Release);
             self.desk().commit(batch);
             self.look_for_sealing();
         }

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn settings_of_changes_are_read_and_checked() {
-        let text = "[log]\nsegment_bytes = 1048576\n[live]\nmax_bytes = 2097152\n[writes]\nqueue_changes = 5\n";
+        let text =
+            "[log]\nsegment_bytes = 1048576\n[live]\nmax_bytes = 2097152\n[writes]\nqueue_changes = 5\n";
         let read = parse(text, &[("ALIKE__LOG__MIN_FREE_BYTES", "7")]).unwrap();
         let expected = WriteSettings {
             segment_bytes: 1 << 20,

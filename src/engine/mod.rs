@@ -25,6 +25,9 @@ mod trending;
 mod view;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{Answer, Hit, PlanReport};
 pub use collections::NewCollection;
 pub use error::EngineError;

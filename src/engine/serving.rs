@@ -59,7 +59,9 @@ impl Serving {
     /// Takes in what another process has written, where one does. Says whether the collection has to be opened again: what
     /// was served had been taken back.
     pub(super) fn follow(&self) -> Result<bool, EngineError> {
-        match self.writer.desk().follow() {
+        // The desk is free again before anybody looks at what there is to seal.
+        let followed = self.writer.desk().follow();
+        match followed {
             Ok(()) => {
                 self.writer.look_for_sealing();
                 Ok(false)

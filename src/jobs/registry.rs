@@ -91,7 +91,8 @@ impl Jobs {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts `work` on a thread of its own. Jobs that make or remove snapshots of one collection run one at a time.
+    /// Starts `work` on a thread of its own. Of one collection, jobs that make or
+    /// remove snapshots run one at a time, and so do jobs of one kind.
     ///
     /// # Errors
     /// [`JobError::Busy`]; [`JobError::NoThread`].
@@ -126,7 +127,8 @@ impl Jobs {
         let mut state = self.state();
         let rival = state.jobs.iter().find(|job| {
             let same = job.status.collection == collection && job.status.state == JobState::Running;
-            same && kind.changes() && job.status.kind.changes()
+            let other = job.status.kind;
+            same && (kind == other || kind.changes() && other.changes())
         });
         if let Some(rival) = rival {
             return Err(JobError::Busy {

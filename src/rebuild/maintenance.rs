@@ -6,7 +6,7 @@ use super::{
     in_background, list, promote, rebuild, rollback, usage, verify,
 };
 use crate::config::SnapshotSettings;
-use crate::engine::{Engine, View};
+use crate::engine::{Engine, EngineError, View};
 use crate::jobs::{Handle, JobKind, JobState, JobStatus, Jobs};
 use crate::log::Position;
 use crate::schema::Schema;
@@ -236,6 +236,11 @@ impl Maintenance {
         }
         for view in self.0.engine.views() {
             let name = view.collection();
+            // Where another process writes, it also builds.
+            let writable = self.0.engine.check_writable(name);
+            if matches!(writable, Err(EngineError::WritesOff { .. })) {
+                continue;
+            }
             let standing = Standing::of(&view, self.0.engine.live_limit());
             let Some(reason) = due(&standing, &self.0.settings) else {
                 continue;

@@ -42,7 +42,7 @@ use crate::schema::Schema;
 use crate::snapshot::{
     BuildFacts, Collection, Made, Manifest, Snapshot, SnapshotError, SnapshotWriter, Verify,
 };
-use alike_indexes::{BuildReport, BuildSettings, CodeBits, Description, Kind, Metric};
+use alike_indexes::{BuildReport, BuildSettings, CodeBits, Description, Kind, Metric, Phase};
 use gather::{Gathered, Sources};
 use serde::Serialize;
 use std::time::Instant;
@@ -247,6 +247,8 @@ fn stage(
     watcher: &dyn Watcher,
 ) -> Result<Staged, RebuildError> {
     let base = view.snapshot();
+    // Vectors that are taken over live on: every byte is checked.
+    drop(collection.open(base.id(), Verify::Full)?);
     let mut writer = SnapshotWriter::new(collection, &sources.schema)?;
     writer.set_dimension(base.index().dimension());
     if let Some(variant) = sources.variant() {
@@ -257,9 +259,13 @@ fn stage(
     let encode_seconds = gathering.elapsed().as_secs_f64();
     check(watcher)?;
     let settings = index_settings(base, order)?;
+    watcher.at("index", 0.0);
     let previous = (settings.kind == Kind::Graph && gathered.kept > 0).then(|| base.index_path());
     let (report, description) = writer.build_index_on(previous.as_deref(), &settings, &|step| {
-        watcher.at("index", step.done as f64 / step.total.max(1) as f64);
+        // Inserting is nearly all of the work; the phases around it count other things.
+        if step.phase == Phase::Insert {
+            watcher.at("index", step.done as f64 / step.total.max(1) as f64);
+        }
     })?;
     check(watcher)?;
     watcher.at("write", 0.0);

@@ -243,7 +243,7 @@ fn a_rebuild_folds_everything_in_and_answers_the_same() {
     assert_eq!(manifest.document_fields, ["at", "id", "n", "new"]);
     assert_eq!(bench.items(), items);
     assert_eq!((bench.nearest(None), bench.nearest(Some(filter))), answers);
-    assert_eq!(items["p7"]["n"], json!(-7.0));
+    assert_eq!(items["p7"]["n"].as_f64(), Some(-7.0));
     let verified = rebuilt.verified.unwrap();
     assert_eq!((verified.unreachable, verified.items), (0, 339));
     assert!(verified.recall_at_10.unwrap() > 0.95, "{verified:?}");
@@ -509,11 +509,7 @@ fn a_collection_is_not_collected_while_it_is_copied_or_built() {
 #[test]
 fn a_new_schema_is_checked_against_every_item() {
     let bench = Bench::filled();
-    bench.put(300..305);
-    bench.write(vec![point(
-        305,
-        json!("twelve").as_f64().map_or(json!(12), Value::from),
-    )]);
+    bench.put(300..306);
     let (items, served) = (bench.items(), bench.view().snapshot().id().to_owned());
     let maintenance = bench.maintenance(SnapshotSettings::default());
     let alter = |schema: Value| {

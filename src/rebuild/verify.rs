@@ -6,8 +6,10 @@ use crate::snapshot::{Collection, Verify};
 use alike_indexes::{Request, recall};
 use serde::Serialize;
 
-/// Rows that are searched for.
-const SAMPLE: usize = 500;
+/// Rows that are searched for, at most and at least.
+const SAMPLE: (usize, usize) = (500, 100);
+/// Comparisons that all exact searches together may take, as far as the least number of rows allows.
+const COMPARISONS: usize = 25_000_000;
 /// Decides which.
 const SEED: u64 = 5;
 const K: usize = 10;
@@ -58,7 +60,9 @@ pub(super) fn measure(
             k: K,
             ..Request::default()
         };
-        let measured = recall::measure(index, SAMPLE, SEED, &request)?;
+        let (most, least) = SAMPLE;
+        let sample = (COMPARISONS / index.len()).clamp(least, most);
+        let measured = recall::measure(index, sample, SEED, &request)?;
         (recall_at_10, sampled) = (Some(measured.recall), measured.queries);
     }
     Ok(Verified {

@@ -1,14 +1,12 @@
 //! The data directory: which collections exist, which snapshot each one serves, and how a new one takes over.
 
 use super::open::read_manifest;
-use super::writer::write_synced;
+use super::pointer::{POINTER_FILE, is_snapshot_id};
 use super::{Manifest, Snapshot, SnapshotError, Verify};
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-const POINTER_FILE: &str = "CURRENT";
 const LOCK_FILE: &str = "build.lock";
 
 /// A data directory.
@@ -18,59 +16,6 @@ pub struct Store {
 }
 
 const FILES_LOCK_FILE: &str = "files.lock";
-const POINTER_LOCK_FILE: &str = "CURRENT.lock";
-
-/// What `CURRENT` says. The form before there was a history, `{"snapshot": id}`, is read too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pointer {
-    /// The snapshot that is served.
-    pub snapshot: String,
-    /// Those served before it, the last one last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<String>,
-}
-
-/// As many earlier snapshots are remembered.
-const MAX_HISTORY: usize = 100;
-
-impl Pointer {
-    /// The pointer after `snapshot` has taken over.
-    pub(crate) fn followed_by(self, snapshot: &str) -> Self {
-        let mut history = self.history;
-        if self.snapshot != snapshot {
-            history.push(self.snapshot);
-        }
-        history.retain(|id| id != snapshot);
-        history.drain(..history.len().saturating_sub(MAX_HISTORY));
-        Self {
-            snapshot: snapshot.to_owned(),
-            history,
-        }
-    }
-
-    /// Makes it the pointer of the collection in `dir`, in one step.
-    pub(crate) fn write_into(&self, dir: &Path) -> Result<(), SnapshotError> {
-        let path = dir.join(POINTER_FILE);
-        let staged = dir.join(format!("{POINTER_FILE}.new"));
-        let content = serde_json::to_vec(self)
-            .map_err(|error| SnapshotError::io(&staged, "write", std::io::Error::other(error)))?;
-        write_synced(&staged, &content)?;
-        fs::rename(&staged, &path).map_err(|source| SnapshotError::io(&path, "swap", source))?;
-        sync_dir(dir)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.snapshot)
-            .chain(&self.history)
-            .map(String::as_str)
-    }
-}
-
-/// Whether `id` can name a snapshot's directory.
-pub(crate) fn is_snapshot_id(id: &str) -> bool {
-    !id.is_empty() && !id.contains(['/', '\\', '\0']) && !id.starts_with('.')
-}
 
 impl Store {
     /// The store in `data`; the directory must exist.
@@ -152,9 +97,9 @@ fn check_name(name: &str) -> Result<(), SnapshotError> {
 /// One collection's directory.
 #[derive(Debug, Clone)]
 pub struct Collection {
-    name: String,
-    data: PathBuf,
-    dir: PathBuf,
+    pub(super) name: String,
+    pub(super) data: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 impl Collection {
@@ -198,42 +143,6 @@ impl Collection {
     #[must_use]
     pub fn snapshot_dir(&self, id: &str) -> PathBuf {
         self.snapshots().join(id)
-    }
-
-    /// The id of the published snapshot.
-    ///
-    /// # Errors
-    /// Nothing is published, or the pointer is damaged.
-    pub fn current(&self) -> Result<String, SnapshotError> {
-        Ok(self.pointer()?.snapshot)
-    }
-
-    /// The published snapshot and those before it.
-    ///
-    /// # Errors
-    /// Nothing is published, or the pointer is damaged.
-    pub fn pointer(&self) -> Result<Pointer, SnapshotError> {
-        let path = self.dir.join(POINTER_FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(SnapshotError::NoCollection {
-                    name: self.name.clone(),
-                    data: self.data.clone(),
-                });
-            }
-            Err(source) => return Err(SnapshotError::io(&path, "read", source)),
-        };
-        let pointer: Pointer = serde_json::from_slice(&bytes)
-            .map_err(|error| SnapshotError::damaged(&path, error.to_string(), "{\"snapshot\": \"ID\"}"))?;
-        if let Some(wrong) = pointer.names().find(|id| !is_snapshot_id(id)) {
-            return Err(SnapshotError::damaged(
-                &path,
-                format!("{wrong:?}"),
-                "a snapshot id",
-            ));
-        }
-        Ok(pointer)
     }
 
     /// The ids of all snapshots that are in their place, oldest first.
@@ -409,57 +318,12 @@ impl Collection {
         Ok(snapshot)
     }
 
-    /// Points to a snapshot that is in its place: swaps the small pointer, the one step that readers see. What it named
-    /// before becomes the end of the history.
-    ///
-    /// # Errors
-    /// The pointer cannot be written; it then still names what it named before.
-    pub fn point_to(&self, id: &str) -> Result<(), SnapshotError> {
-        let first = || Pointer {
-            snapshot: id.to_owned(),
-            history: Vec::new(),
-        };
-        self.change_pointer(|pointer| Ok(pointer.map_or_else(first, |pointer| pointer.followed_by(id))))?;
-        Ok(())
-    }
-
-    /// Writes the pointer that `change` makes of the one there is; none: nothing is published. No other process changes
-    /// it meanwhile.
-    ///
-    /// # Errors
-    /// Those of `change`, and those of reading and writing; then the pointer is what it was.
-    pub(crate) fn change_pointer<E: From<SnapshotError>>(
-        &self,
-        change: impl FnOnce(Option<Pointer>) -> Result<Pointer, E>,
-    ) -> Result<Pointer, E> {
-        let _lock = self.lock_pointer()?;
-        let before = match self.pointer() {
-            Ok(pointer) => Some(pointer),
-            // Whoever points to a snapshot also mends a pointer that cannot be read.
-            Err(SnapshotError::NoCollection { .. } | SnapshotError::Damaged { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let pointer = change(before)?;
-        pointer.write_into(&self.dir)?;
-        Ok(pointer)
-    }
-
-    /// Held for as long as a change of the pointer takes, which is no time.
-    pub(crate) fn lock_pointer(&self) -> Result<File, SnapshotError> {
-        let path = self.dir.join(POINTER_LOCK_FILE);
-        let file = File::options().create(true).append(true).open(&path);
-        let file = file.map_err(|source| SnapshotError::io(&path, "create", source))?;
-        file.lock()
-            .map_err(|source| SnapshotError::io(&path, "lock", source))?;
-        Ok(file)
-    }
-
     fn snapshots(&self) -> PathBuf {
         self.dir.join("snapshots")
     }
 }
 
-fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn make_read_only(dir: &Path) -> Result<(), SnapshotError> {
     let listing = fs::read_dir(dir).map_err(|source| SnapshotError::io(dir, "list", source))?;
     for entry in listing {
         let path = entry
@@ -484,4 +348,24 @@ pub(crate) fn open_like(dir: &Path, parent: &Path) -> Result<(), SnapshotError> 
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), SnapshotError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| SnapshotError::io(dir, "sync", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_thrown_away_is_gone_in_one_step() {
+        let data = tempfile::tempdir().unwrap();
+        let collection = Store::create(data.path()).unwrap().collection("c").unwrap();
+        fs::create_dir_all(collection.snapshot_dir("a")).unwrap();
+        fs::write(collection.snapshot_dir("a").join("x"), "x").unwrap();
+        fs::create_dir_all(collection.snapshot_dir("b")).unwrap();
+        collection.throw_away("a").unwrap();
+        assert_eq!(collection.snapshot_ids().unwrap(), ["b"]);
+        assert!(collection.trash().join("a/x").exists(), "still to be removed");
+        collection.empty_trash().unwrap();
+        assert!(!collection.trash().exists());
+        collection.empty_trash().unwrap();
+    }
 }

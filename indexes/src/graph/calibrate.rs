@@ -118,7 +118,7 @@ impl Trial<'_> {
                 self.space,
                 query,
                 (K, margin(error, walk.query.norm)),
-                walk,
+                walk.pool.iter(),
                 batch,
                 top,
             );

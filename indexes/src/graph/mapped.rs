@@ -1,14 +1,14 @@
 //! The opened file.
 
-use super::calibrate::K;
 use super::codes::Codes;
+use super::course::Course;
 use super::entries::Entries;
 use super::inspect::check_small;
 use super::quantizer::{CodeBits, Quantizer};
 use super::rank::{margin, rank};
 use super::rotation::{Rotation, sign_words};
-use super::walk::{Graph, Limits, Spent};
-use crate::description::{Description, Effect};
+use super::walk::{Graph, Spent};
+use crate::description::Description;
 use crate::error::IndexError;
 use crate::file::{Mapped, MappedFile, tag};
 use crate::flat::StoredVectors;
@@ -37,22 +37,6 @@ pub(crate) struct GraphIndex {
     entries: Entries,
     kernels: &'static Kernels,
 }
-
-/// How a request is answered.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Course {
-    plan: Plan,
-    limits: Limits,
-}
-
-/// Costs relative to one comparison of codes in a walk, measured at 384 dimensions: a full row at a random place, and
-/// codes in the order of a scan.
-const FULL_ROW_COST: f64 = 4.0;
-const SCANNED_COST: f64 = 0.6;
-/// A filtered walk reads neighbors' lists too, so each comparison in it costs more.
-const FILTERED_COST: f64 = 2.0;
-/// Fewer admissible rows than this are compared in full: the rest of the machinery would cost more.
-const FEW: usize = 128;
 
 impl GraphIndex {
     /// Maps the sections, checks their lengths and all of the small ones, and copies the codes of the entry points.
@@ -131,54 +115,6 @@ impl GraphIndex {
         }
     }
 
-    /// Chooses how to answer by estimated cost.
-    fn course(&self, request: &Request<'_>) -> Course {
-        let rows = self.description.rows;
-        let k = request.k.min(rows);
-        let Some(Effect {
-            beam,
-            slack,
-            distances,
-        }) = self.description.effect_of(request.effort)
-        else {
-            return Course {
-                plan: Plan::Exact,
-                limits: Limits::of_beam(0),
-            };
-        };
-        let filtered = request.filter.is_some_and(|filter| filter.count() < rows);
-        // What a filter admits may lie far from the query.
-        let error = match filtered {
-            true => self.description.far_error.max(self.description.code_error),
-            false => self.description.code_error,
-        };
-        let limits = Limits {
-            // What there is no row for needs no room, whatever a file says.
-            beam: beam.max(2 * k).min(rows.max(1)),
-            // A walk that looks for one row looks as far as one for the ten that the slack was measured with.
-            k: k.max(K),
-            slack,
-            error,
-        };
-        let matches = request.filter.map_or(rows, RowSet::count);
-        // A setting that was not measured is taken to compare twenty for each candidate it keeps.
-        let distances = if distances > 0.0 {
-            f64::from(distances)
-        } else {
-            20.0 * beam as f64
-        };
-        let walk = distances * limits.k as f64 / K as f64;
-        let walk = if filtered { FILTERED_COST * walk } else { walk };
-        let (full, scan) = (FULL_ROW_COST * matches as f64, SCANNED_COST * matches as f64);
-        let plan = match () {
-            () if matches <= FEW || full <= walk => Plan::Exact,
-            () if scan <= walk => Plan::Scan,
-            () if filtered => Plan::FilteredGraph,
-            () => Plan::Graph,
-        };
-        Course { plan, limits }
-    }
-
     /// Compares the candidates in full and puts the best rows into the scratch.
     fn rank(&self, k: usize, error: f32, filter: Option<&RowSet>, scratch: &mut Scratch) -> u64 {
         let Scratch {
@@ -190,7 +126,10 @@ impl GraphIndex {
             ..
         } = scratch;
         let margin = margin(error, walk.query.norm);
-        let compared = rank(&self.space(), query.as_slice(), (k, margin), walk, batch, top);
+        let admits = |node| filter.is_none_or(|filter| self.admits(filter, node));
+        let admitted = walk.pool.iter().filter(|&(node, _)| admits(node));
+        let (space, query) = (self.space(), query.as_slice());
+        let compared = rank(&space, query, (k, margin), admitted, batch, top);
         top.drain_into(neighbors);
         if self.followers.is_some() {
             let rows_of = |row| {
@@ -238,6 +177,17 @@ impl GraphIndex {
         let (graph, limits) = (self.graph(), &course.limits);
         self.quantizer
             .code_query(scratch.query.as_slice(), &mut scratch.walk.query);
+        let sifted = match filter.filter(|_| course.sifts) {
+            Some(filter) => self.sift(limits, filter, &mut scratch.walk),
+            None => Err(Spent::default()),
+        };
+        let before = match sifted {
+            Ok(spent) => {
+                let compared = self.rank(k, self.description.code_error, filter, scratch);
+                return Some(self.report(course.plan, limits.beam, spent, compared));
+            }
+            Err(spent) => spent,
+        };
         let nodes = filter.and_then(|filter| self.nodes_of(filter));
         let nodes = nodes.as_ref().or(filter);
         let walk = &mut scratch.walk;
@@ -261,7 +211,13 @@ impl GraphIndex {
             }
         };
         let compared = self.rank(k, error, filter, scratch);
-        Some(self.report(plan, limits.beam, spent, compared))
+        Some(self.report(plan, limits.beam, before.and(spent), compared))
+    }
+
+    /// Whether a filter admits a node: its row, or a later one with the same vector.
+    pub(super) fn admits(&self, filter: &RowSet, node: u32) -> bool {
+        let mut followers = self.followers_of(RowId(node));
+        filter.contains(RowId(node)) || followers.any(|row| filter.contains(row))
     }
 
     fn report(&self, plan: Plan, beam: usize, spent: Spent, compared: u64) -> Report {

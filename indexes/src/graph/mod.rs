@@ -5,6 +5,7 @@
 //! - `prune`, `grow`: building the graph on code distances, all cores, the same links whatever their number.
 //! - `heal`: taking over what is still right of an older graph.
 //! - `entries`: where walks start. `walk`: the only search code, with and without a filter.
+//! - `course`: which way a request is answered. `sift`: a walk for a filter that leaves out few rows.
 //! - `rank`: from estimated distances to exact ones.
 //! - `calibrate`: recall and cost per setting, on rows that were held out.
 //! - `write`: the order of these steps. `mapped`: the opened file. `inspect`: checking all of it.
@@ -15,6 +16,7 @@
 
 mod calibrate;
 mod codes;
+mod course;
 mod entries;
 mod grow;
 mod heal;
@@ -24,6 +26,7 @@ mod prune;
 mod quantizer;
 mod rank;
 mod rotation;
+mod sift;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -1,6 +1,5 @@
 //! From candidates with estimated distances to the answer: the nearest of them are compared by their full rows.
 
-use super::walk::WalkScratch;
 use crate::row::{Neighbor, RowId};
 use crate::search::{Batch, Space, Top};
 
@@ -14,21 +13,27 @@ pub(super) fn margin(error: f32, query_norm: f32) -> f32 {
     ERRORS * error * query_norm
 }
 
-/// Compares the candidates in the pool whose estimate is within `margin` of the `k`-th in full and offers them to
-/// `top`; gives how many there were.
+/// Compares those of the candidates (nearest first) whose estimate is within `margin` of the `k`-th in full and offers
+/// them to `top`; gives how many there were.
 pub(super) fn rank(
     space: &Space<'_>,
     query: &[f32],
     (k, margin): (usize, f32),
-    walk: &WalkScratch,
+    candidates: impl Iterator<Item = (u32, f32)>,
     batch: &mut Batch,
     top: &mut Top,
 ) -> u64 {
-    let kth = walk.pool.iter().nth(k.saturating_sub(1));
-    let bound = kth.map_or(f32::INFINITY, |(_, distance)| distance + margin);
     batch.ids.clear();
-    let near = walk.pool.iter().take_while(|&(_, distance)| distance <= bound);
-    batch.ids.extend(near.map(|(node, _)| node));
+    let mut bound = f32::INFINITY;
+    for (node, distance) in candidates {
+        if distance > bound {
+            break;
+        }
+        batch.ids.push(node);
+        if batch.ids.len() == k.max(1) {
+            bound = distance + margin;
+        }
+    }
     let compared = batch.ids.len() as u64;
     top.reset(k);
     for (node, distance) in batch.score(space, query) {

@@ -100,13 +100,10 @@ impl Of {
             verify: Verify::Quick,
             record_events: false,
             trending_ttl: Duration::ZERO,
-            writes: WriteSettings {
-                read_only: true,
-                ..WriteSettings::default()
-            },
+            writes: WriteSettings::read_only(),
         };
         let metrics = Arc::new(Metrics::new().context("cannot register metrics")?);
-        let engine = Engine::open(settings, metrics)?;
+        let engine = Engine::open_read_only(settings, metrics)?;
         let view = engine.view(&self.collection)?;
         Ok((engine, view))
     }
