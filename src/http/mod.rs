@@ -66,6 +66,7 @@ fn router(app: App) -> Router {
         .routes(routes!(
             collections::describe,
             collections::create,
+            snapshots::alter,
             collections::drop_one
         ))
         .routes(routes!(items::upsert, items::update))

@@ -7,6 +7,7 @@ pub(crate) mod cross;
 pub(crate) mod live;
 mod model;
 pub(crate) mod models;
+pub(crate) mod points;
 #[path = "../../../embeddings/tests/support/protobuf.rs"]
 mod protobuf;
 mod random;

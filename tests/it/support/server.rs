@@ -19,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<String>,
     /// Positions of texts that were cut.
     pub(crate) truncated: Option<String>,
+    /// Whether it was answered before, to the same idempotency key.
+    pub(crate) replayed: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -34,6 +36,7 @@ impl Answer {
             content_type: header("content-type").unwrap_or_default(),
             retry_after: header("retry-after"),
             truncated: header("x-alike-truncated"),
+            replayed: header("idempotent-replayed").as_deref() == Some("true"),
             body: response.body_mut().read_to_vec()?,
         })
     }
@@ -45,9 +48,15 @@ impl Answer {
     /// The JSON of a good answer.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
+        self.json_of(200)
+    }
+
+    /// The JSON of a good answer with that status.
+    #[track_caller]
+    pub(crate) fn json_of(&self, status: u16) -> Value {
         assert_eq!(
             (self.status, self.content_type.as_str()),
-            (200, "application/json"),
+            (status, "application/json"),
             "{}",
             self.text()
         );
@@ -225,10 +234,24 @@ impl Server {
         path: &str,
         body: Option<&[u8]>,
     ) -> Result<Answer, ureq::Error> {
+        self.try_ask_with(method, path, &[], body)
+    }
+
+    /// Asks with headers.
+    pub(crate) fn try_ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, ureq::Error> {
         let uri: Uri = format!("http://{}{path}", self.address)
             .parse()
             .expect("a valid address");
-        let request = Request::builder().method(method).uri(uri);
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let mut response = match body {
             Some(body) => self.agent.run(request.body(body).expect("a valid request"))?,
             None => self.agent.run(request.body(()).expect("a valid request"))?,
@@ -241,6 +264,32 @@ impl Server {
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
         let answer = self.try_ask(method, path, body);
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
+    /// Asks with headers and gets an answer.
+    #[track_caller]
+    pub(crate) fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Answer {
+        let answer = self.try_ask_with(method, path, headers, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
+    /// Asks with a JSON body.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.ask(method, path, Some(body.to_string().as_bytes()))
+    }
+
+    /// Sends lines.
+    #[track_caller]
+    pub(crate) fn send_lines(&self, method: &str, path: &str, lines: &str) -> Answer {
+        let headers = [("content-type", "application/x-ndjson")];
+        self.ask_with(method, path, &headers, Some(lines.as_bytes()))
     }
 
     #[track_caller]
