@@ -37,6 +37,10 @@ impl Engine {
     /// Nothing was done: [`EngineError::Full`], [`EngineError::DiskLow`], [`EngineError::WritesOff`],
     /// [`EngineError::Conflict`], [`EngineError::KeyReused`], [`EngineError::KeyInProgress`], the model fails, or there is
     /// no such collection.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "changes are made once: who sends them has no more use for them"
+    )]
     pub fn write(
         &self,
         collection: &str,

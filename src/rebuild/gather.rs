@@ -6,7 +6,7 @@ use crate::live::ItemRef;
 use crate::log::Origin;
 use crate::schema::{Item, Schema, joined_text};
 use crate::snapshot::{NewRow, SnapshotError, SnapshotWriter, TextDigest, TextDigests};
-use alike_embeddings::Encoder;
+use alike_embeddings::{Embeddings, Encoder};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -123,10 +123,12 @@ impl<'a> Sources<'a> {
         writer: &mut SnapshotWriter,
         gathered: &mut Gathered,
     ) -> Result<(), RebuildError> {
-        let read: Vec<(Read, Vec<String>)> = chunk
+        let read: Vec<Result<(Read, Vec<String>), RebuildError>> = chunk
             .par_iter()
             .map(|item| self.read(item, &gathered.fields))
-            .collect::<Result<_, _>>()?;
+            .collect();
+        // In their order, so that it is the first item that is named.
+        let read: Vec<(Read, Vec<String>)> = read.into_iter().collect::<Result<_, _>>()?;
         let texts: Vec<&str> = read
             .iter()
             .filter(|(read, _)| read.anew)
@@ -136,7 +138,7 @@ impl<'a> Sources<'a> {
             Some(encoder) if !texts.is_empty() => Some(encoder.encode_documents_with(&texts, |_| ())?),
             _ => None,
         };
-        let mut encoded = embeddings.iter().flat_map(|made| made.rows());
+        let mut encoded = embeddings.iter().flat_map(Embeddings::rows);
         for (item, (read, fields)) in chunk.iter().zip(&read) {
             gathered.fields.extend(fields.iter().cloned());
             let made = if read.anew { encoded.next() } else { None };
