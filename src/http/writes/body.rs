@@ -75,7 +75,7 @@ pub(in crate::http) enum Changes {
         /// Whether an id may stand in it once only: an array is one batch; lines are a sequence.
         batch: bool,
         /// Digest of the call.
-        digest: Digest,
+        digest: [u8; 16],
     },
     /// Lines that are still coming.
     Lines(Box<LineReader>),
@@ -91,7 +91,7 @@ impl Changes {
             return Ok(Self::Lines(Box::new(reader)));
         }
         let Body(bytes) = Body::from_request(request, app).await?;
-        let digest = digest.with(&bytes);
+        let digest = digest.with(&bytes).finish();
         let batch = bytes.trim_ascii_start().starts_with(b"[");
         let pieces = if batch {
             elements(&bytes)?
@@ -107,7 +107,7 @@ impl Changes {
     }
 
     /// A call of these ids.
-    pub(in crate::http) fn ids(ids: &[String], digest: Digest) -> Self {
+    pub(in crate::http) fn ids(ids: &[String], digest: &Digest) -> Self {
         let mut bytes = Vec::new();
         let mut piece = |(position, id): (usize, &String)| {
             let start = bytes.len();
@@ -123,19 +123,19 @@ impl Changes {
             bytes: bytes.into(),
             pieces: pieces.into_iter(),
             batch: true,
-            digest,
+            digest: digest.finish(),
         }
     }
 
     /// A call without items.
-    pub(in crate::http) fn none(digest: Digest) -> Self {
+    pub(in crate::http) fn none(digest: &Digest) -> Self {
         Self::ids(&[], digest)
     }
 
     /// Digest of the call, where it has come as a whole.
     pub(super) fn digest(&self) -> Option<[u8; 16]> {
         match self {
-            Self::Whole { digest, .. } => Some(digest.finish()),
+            Self::Whole { digest, .. } => Some(*digest),
             Self::Lines(_) => None,
         }
     }
@@ -151,7 +151,7 @@ impl Changes {
     /// Reads lines to their end and does nothing with them but to take their digest.
     pub(super) async fn read_to_end(&mut self, app: &App) -> Result<[u8; 16], Problem> {
         match self {
-            Self::Whole { digest, .. } => Ok(digest.finish()),
+            Self::Whole { digest, .. } => Ok(*digest),
             Self::Lines(reader) => match unfinished(app, reader.skip(app).await) {
                 None => Ok(shortened(reader.digest())),
                 Some(problem) => Err(problem),
