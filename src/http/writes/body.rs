@@ -1,5 +1,6 @@
 //! A body cut into parts.
 
+use super::change::{explained, object};
 use super::lines::{End, LineReader, trimmed};
 use super::once::{Digest, shortened};
 use super::parts::unfinished;
@@ -216,7 +217,7 @@ fn piece(bytes: &[u8], position: usize, line: Option<u64>, text: &str) -> Piece 
 
 /// The elements of an array, not yet read.
 fn elements(bytes: &[u8]) -> Result<Vec<Piece>, Problem> {
-    let raw: Vec<&RawValue> = parse(bytes)?;
+    let raw: Vec<&RawValue> = parse(bytes).map_err(|problem| explained(problem, bytes))?;
     if raw.len() > MAX_ITEMS {
         let detail = format!(
             "body: has {} items, at most {MAX_ITEMS} per array; send them in parts, or one per line as \
@@ -246,10 +247,11 @@ fn objects(bytes: &Bytes) -> Result<Vec<Piece>, Problem> {
     };
     let first = bytes.trim_ascii_start().split(|&byte| byte == b'\n').next();
     let is_lines = first.is_some_and(|first| serde_json::from_slice::<&RawValue>(first).is_ok());
-    if !is_lines {
-        return Err(problem);
+    match is_lines {
+        true => Ok(lines_of(bytes)),
+        // Read once more, it says in which field.
+        false => Err(object(bytes).err().unwrap_or(problem)),
     }
-    Ok(lines_of(bytes))
 }
 
 fn lines_of(bytes: &[u8]) -> Vec<Piece> {
