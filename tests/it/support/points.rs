@@ -1,5 +1,6 @@
 //! A collection of points that is made and changed over HTTP.
 
+use super::live::NO_REBUILDS;
 use super::{Server, poll, temp_dir};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -21,19 +22,21 @@ pub(crate) fn points_body() -> Value {
     })
 }
 
-/// A server of its own with an empty collection `points`, and its data directory.
+/// A server of its own that builds snapshots only when it is told to, with an empty collection `points`, and its data
+/// directory.
 pub(crate) fn own_points(variables: &[(&str, &str)]) -> (TempDir, Server) {
     let data = temp_dir();
-    let server = Server::start_with(data.path(), &[], variables);
+    let variables = [&NO_REBUILDS[..], variables].concat();
+    let server = Server::start_with(data.path(), &[], &variables);
     server
         .send("PUT", "/v1/collections/points", &points_body())
         .json_of(201);
     (data, server)
 }
 
-/// One of the points on a quarter of the unit circle, each near its neighbors.
+/// One of the points on the unit circle, each nearest to its neighbors.
 pub(crate) fn point(at: usize) -> Value {
-    let angle = at as f64 / 100_000.0;
+    let angle = at as f64 / 500.0;
     json!({"id": format!("p{at}"), "v": [angle.cos(), angle.sin()], "n": at})
 }
 
@@ -98,10 +101,11 @@ impl Upload {
     }
 }
 
-/// Waits until there are so many items.
+/// Waits until there are so many items; a server that is busy is asked again.
 #[track_caller]
 pub(crate) fn wait_for_count(server: &Server, wanted: u64) {
     poll(&format!("{wanted} items"), || {
-        (count(server) == wanted).then_some(())
+        let answer = server.post(&format!("{ITEMS}/count"), &json!({}));
+        (answer.status == 200 && answer.json()["count"] == wanted).then_some(())
     });
 }
