@@ -3,7 +3,8 @@
 //! What is acknowledged is there after every restart, in order and unchanged; what is not is there whole or not at all; an
 //! append that failed and was taken back never comes back; a second process that follows sees the same.
 //!
-//! `ALIKE_SEED=n cargo test -p alike --lib log::tests::crash` runs the sequence of one seed.
+//! `ALIKE_SEED=n cargo test -p alike --lib log::tests::crash` runs the sequence of one seed;
+//! `ALIKE_SEQUENCES=n` runs those of n seeds (4,000 unless said otherwise).
 
 use super::random::Random;
 use super::simulated::{Faults, SimulatedDisk};
@@ -15,10 +16,14 @@ const DIR: &str = "log";
 
 #[test]
 fn acknowledged_records_survive_every_crash() {
-    let given = std::env::var("ALIKE_SEED")
-        .ok()
-        .map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = given.map_or(0..SEQUENCES, |seed| seed..seed + 1);
+    let given = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|value| value.parse::<u64>().unwrap())
+    };
+    let first = given("ALIKE_SEED");
+    let count = given("ALIKE_SEQUENCES").unwrap_or(if first.is_some() { 1 } else { SEQUENCES });
+    let seeds = first.unwrap_or(0)..first.unwrap_or(0) + count;
     let mut seen = Seen::default();
     for seed in seeds {
         let _name = NameOnPanic(seed);
@@ -26,7 +31,7 @@ fn acknowledged_records_survive_every_crash() {
         run.run();
         seen.add(&run.seen);
     }
-    if given.is_none() {
+    if count >= SEQUENCES {
         seen.check();
     }
 }
