@@ -230,6 +230,7 @@ pub(in crate::engine) fn published(rows: &[Case], kind: Kind) -> (tempfile::Temp
     let collection = Store::create(folder.path()).unwrap().collection("c").unwrap();
     let schema = schema();
     let mut writer = SnapshotWriter::new(&collection, &schema).unwrap();
+    writer.set_dimension(3);
     for (at, (document, vector)) in rows.iter().enumerate() {
         let mut fields = document.clone();
         fields.insert("id".to_owned(), json!(format!("i{at}")));

@@ -263,7 +263,7 @@ proptest! {
 
     #[test]
     fn views_answer_what_the_changes_say(
-        rows in vec((document(), vector()), 1..40),
+        rows in vec((document(), vector()), 0..40),
         commits in vec(vec(change(), 1..12), 1..12),
         filters in vec(filter(), 4),
         query in vector(),
@@ -392,6 +392,32 @@ fn examples_may_be_live_and_are_left_out() {
         matches!(&error, EngineError::NoItem { field, id, .. } if field == "unlike[0]" && id == "i0"),
         "{error}"
     );
+}
+
+#[test]
+fn an_empty_collection_answers_and_takes_items() {
+    for kind in [Kind::Flat, Kind::Hnsw, Kind::Graph] {
+        let (_folder, snapshot) = published(&[], kind);
+        let mut live = Live::new(snapshot);
+        let asked = Search {
+            query: Query::Vector(vec![1.0, 0.0, 0.0]),
+            limit: 10,
+            ..Search::default()
+        };
+        let answer = search(&view_of(&live), &asked).unwrap();
+        assert!(answer.hits.is_empty() && answer.exact);
+        let wrong = Search {
+            query: Query::Vector(vec![1.0]),
+            ..asked.clone()
+        };
+        assert!(
+            search(&view_of(&live), &wrong).is_err(),
+            "the dimension is known before there is a vector"
+        );
+        let fields = json!({"k": "a"}).as_object().unwrap().clone();
+        live.apply([(Position(1), put("first", &fields, [1, 2, 3]))]);
+        assert_eq!(ids(&search(&view_of(&live), &asked).unwrap()), ["first"]);
+    }
 }
 
 #[test]

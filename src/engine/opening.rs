@@ -39,7 +39,7 @@ impl Engine {
         );
         let (snapshot, encoder) = (snapshot?, encoder?);
         let rules = Rules::new(&manifest, encoder)?;
-        let mut live = Live::at(Arc::new(snapshot), after);
+        let mut live = Live::new(Arc::new(snapshot));
         for chunk in chunks {
             chunk?.apply(&rules, &mut live, calls)?;
         }

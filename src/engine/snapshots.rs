@@ -3,7 +3,6 @@
 use super::{Engine, EngineError, View};
 use crate::changes::Calls;
 use crate::live::Live;
-use crate::log::Position;
 use crate::snapshot::{Collection, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +39,6 @@ impl View {
     /// What a snapshot of the collection answers by itself, with the encoder of this view.
     #[must_use]
     pub fn of_snapshot(&self, snapshot: Snapshot) -> Self {
-        let position = Position(snapshot.manifest().log_position);
-        self.with_live(Live::at(Arc::new(snapshot), position))
+        self.with_live(Live::new(Arc::new(snapshot)))
     }
 }

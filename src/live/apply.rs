@@ -211,21 +211,7 @@ impl Live {
             });
         }
         if !items.is_empty() {
-            let made: Vec<_> = match items.len() {
-                PARALLEL_FROM.. => items
-                    .par_chunks(CHUNK_ROWS)
-                    .map(|chunk| self.part(chunk))
-                    .collect(),
-                _ => vec![self.part(&items)],
-            };
-            for (part, chunk) in made.into_iter().zip(items.chunks(CHUNK_ROWS)) {
-                match part {
-                    Ok(part) => self.parts.push(part),
-                    Err(_) => self.grow_without_unusable(chunk),
-                }
-            }
-            let last = self.parts.len().saturating_sub(1);
-            self.merge_parts(last);
+            self.grow_items(&items);
         }
         if !patches.is_empty() {
             let schema = &self.snapshot.manifest().schema;
@@ -235,6 +221,27 @@ impl Live {
             self.patches.extend(made);
             self.merge_patches(self.patches.len() - 1);
         }
+    }
+
+    fn grow_items(&mut self, items: &[(Arc<Entry>, Arc<[f32]>)]) {
+        let made: Vec<_> = match items.len() {
+            PARALLEL_FROM.. => {
+                let share = items.len().div_ceil(rayon::current_num_threads());
+                let chunks: Vec<_> = items.chunks(share.min(CHUNK_ROWS)).collect();
+                chunks
+                    .into_par_iter()
+                    .map(|chunk| (chunk, self.part(chunk)))
+                    .collect()
+            }
+            _ => vec![(items, self.part(items))],
+        };
+        for (chunk, part) in made {
+            match part {
+                Ok(part) => self.parts.push(part),
+                Err(_) => self.grow_without_unusable(chunk),
+            }
+        }
+        self.merge_parts(self.parts.len().saturating_sub(1));
     }
 
     fn part(&self, items: &[(Arc<Entry>, Arc<[f32]>)]) -> Result<Part, IndexError> {

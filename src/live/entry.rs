@@ -98,7 +98,8 @@ impl Entry {
 
     /// Bytes of memory it takes, with the pointer to it.
     pub(super) fn bytes(&self) -> usize {
-        let fixed = size_of::<Self>() + 2 * size_of::<usize>() + size_of::<Arc<Self>>();
+        let fixed =
+            size_of::<Self>() + 2 * size_of::<usize>() + size_of::<Arc<Self>>() + size_of::<Position>();
         let values: usize = self.values.iter().map(values_bytes).sum();
         fixed + self.id().len() + self.document.len() + values + 4 * ALLOCATION_BYTES
     }

@@ -73,20 +73,14 @@ pub struct Found {
 }
 
 impl Live {
-    /// The state of a snapshot with nothing after it.
+    /// The state of a snapshot with nothing of the log after it.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
-        Self::at(snapshot, Position::START)
-    }
-
-    /// The state of a snapshot that contains the log up to `position`.
-    #[must_use]
-    pub fn at(snapshot: Arc<Snapshot>, position: Position) -> Self {
         let names = snapshot.manifest().document_fields.iter();
         Self {
             fields: Arc::new(names.map(|name| name.as_str().into()).collect()),
+            position: Position(snapshot.manifest().log_position),
             snapshot,
-            position,
             alive: None,
             intact: None,
             by_row: imbl::HashMap::new(),

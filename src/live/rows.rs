@@ -16,6 +16,8 @@ const COLUMNS_FROM: usize = 256;
 #[derive(Clone)]
 pub(super) struct Rows {
     entries: Arc<[Arc<Entry>]>,
+    /// The entries' versions, side by side.
+    versions: Arc<[Position]>,
     columns: Option<Arc<Columns>>,
     /// The rows that are served; all of them where there is no set.
     alive: Option<Arc<RowSet>>,
@@ -34,6 +36,7 @@ impl Rows {
         });
         let held: usize = entries.iter().map(|entry| entry.bytes()).sum();
         Self {
+            versions: entries.iter().map(|entry| entry.version).collect(),
             bytes: held + columns.as_ref().map_or(0, |columns| columns.bytes()),
             entries: entries.into(),
             columns,
@@ -72,9 +75,14 @@ impl Rows {
         self.entries.last().map_or(Position::START, |entry| entry.version)
     }
 
+    /// The version of the first row that is alive.
+    pub(super) fn first_alive(&self) -> Option<Position> {
+        self.iter().next().map(|(_, entry)| entry.version)
+    }
+
     /// The row of this version, if it is alive.
     pub(super) fn row(&self, version: Position) -> Option<RowId> {
-        let at = self.entries.binary_search_by_key(&version, |entry| entry.version);
+        let at = self.versions.binary_search(&version);
         at.ok()
             .map(|at| RowId(at as u32))
             .filter(|&row| self.is_alive(row))
@@ -104,7 +112,7 @@ impl Rows {
 
     /// The first row with a version after this one.
     pub(super) fn after(&self, version: Position) -> usize {
-        self.entries.partition_point(|entry| entry.version <= version)
+        self.versions.partition_point(|known| *known <= version)
     }
 
     /// Whether more rows are dead than alive.
@@ -117,6 +125,24 @@ impl Rows {
             .alive
             .get_or_insert_with(|| Arc::new(RowSet::full(self.entries.len())));
         Arc::make_mut(alive).remove(row);
+    }
+
+    /// Rows that are alive both here and in `other`, as pairs of the row here and the one there.
+    pub(super) fn shared_with(&self, other: &Self) -> Vec<(RowId, RowId)> {
+        let rows = self.versions.first().map_or(0..0, |first| {
+            other.versions.partition_point(|version| version < first)..other.after(self.last())
+        });
+        let mut here = self.versions.iter().zip((0..).map(RowId)).peekable();
+        let mut shared = Vec::with_capacity(rows.len());
+        for row in rows {
+            let version = other.versions[row];
+            while here.next_if(|(known, _)| **known < version).is_some() {}
+            if let Some((_, known)) = here.next_if(|(known, _)| **known == version) {
+                shared.push((known, RowId(row as u32)));
+            }
+        }
+        shared.retain(|&(here, there)| self.is_alive(here) && other.is_alive(there));
+        shared
     }
 
     /// Makes these rows those that are alive.

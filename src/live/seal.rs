@@ -1,17 +1,18 @@
 //! Sealing: many live rows become one graph, off the writer's thread.
 
-use super::entry::Entry;
 use super::rows::{Part, Rows};
 use super::vectors::{Vectors, merge};
 use super::{Live, LiveError};
 use crate::snapshot::Snapshot;
-use alike_indexes::{BuildSettings, IndexError, Kind, RowSet};
+use alike_indexes::{BuildSettings, IndexError, Kind, RowId, RowSet};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempPath;
 
 /// From so many rows in blocks on, a graph of them pays.
-pub(super) const SEALED_FROM: usize = 8_192;
+pub(super) const SEALED_FROM: usize = 4_096;
+/// Blocks are sealed up to about so many rows at once, in a few seconds; the next ones with the next order.
+const SEALED_AT_ONCE: usize = 32_768;
 /// Graphs are not merged beyond this: building a larger one would take minutes.
 const SEALED_MOST: usize = 65_536;
 
@@ -24,8 +25,7 @@ pub struct SealOrder {
 /// Rows that have been sealed. What nobody takes over leaves nothing behind.
 pub struct Sealed {
     snapshot: String,
-    entries: Vec<Arc<Entry>>,
-    vectors: Vectors,
+    part: Part,
 }
 
 impl Live {
@@ -37,33 +37,50 @@ impl Live {
         if self.snapshot.index().kind() == Kind::Flat {
             return None;
         }
-        let parts = self.rows_to_seal()?;
-        Some(SealOrder {
-            snapshot: Arc::clone(&self.snapshot),
-            parts: parts.to_vec(),
-        })
+        self.rows_to_seal().map(|parts| self.order(parts))
     }
 
-    /// The blocks at the end, with graphs before them that are no larger; else a graph that is mostly dead.
-    fn rows_to_seal(&self) -> Option<&[Part]> {
-        let (mut total, mut start) = (0, self.parts.len());
-        for (at, part) in self.parts.iter().enumerate().rev() {
-            let count = part.rows.count();
-            let joins = match part.vectors.is_sealed() {
-                true => total >= SEALED_FROM && count <= total && count + total <= SEALED_MOST,
-                false => true,
-            };
-            if !joins {
-                break;
-            }
-            (total, start) = (total + count, at);
+    /// The order to seal these parts, which stand one after the other.
+    pub(super) fn order(&self, parts: &[Part]) -> SealOrder {
+        SealOrder {
+            snapshot: Arc::clone(&self.snapshot),
+            parts: parts.to_vec(),
         }
-        if total >= SEALED_FROM {
-            return Some(&self.parts[start..]);
+    }
+
+    /// The oldest blocks that are enough for a graph, with the parts before them that are no larger; else a graph that is
+    /// mostly dead.
+    fn rows_to_seal(&self) -> Option<&[Part]> {
+        let mut start = 0;
+        while start < self.parts.len() {
+            let (mut end, mut total) = (start, 0);
+            while let Some(part) = self.parts.get(end)
+                && !part.vectors.is_sealed()
+                && total < SEALED_AT_ONCE
+            {
+                (end, total) = (end + 1, total + part.rows.count());
+            }
+            if total >= SEALED_FROM {
+                return self.parts.get(self.with_smaller_before(start, total)..end);
+            }
+            start = end + 1;
         }
         let decayed = |part: &Part| part.vectors.is_sealed() && part.rows.is_mostly_dead();
         let at = self.parts.iter().position(decayed)?;
         self.parts.get(at..=at)
+    }
+
+    /// Where the parts begin that come along with `total` rows from `start` on: each is no larger than what there is so
+    /// far, so that a row is sealed again only into something at least twice as large.
+    fn with_smaller_before(&self, mut start: usize, mut total: usize) -> usize {
+        while let Some(before) = start.checked_sub(1) {
+            let count = self.parts[before].rows.count();
+            if count > total || count + total > SEALED_MOST {
+                break;
+            }
+            (start, total) = (before, total + count);
+        }
+        start
     }
 
     /// Takes over what was sealed. What was deleted or replaced since the order was given stays so; an order of another
@@ -72,30 +89,28 @@ impl Live {
         if sealed.snapshot != self.snapshot.id() {
             return;
         }
-        let mut rows = Rows::new(sealed.entries, &self.snapshot.manifest().schema);
-        let mut alive = RowSet::new(rows.len());
-        let mut place = None;
-        for (at, part) in self.parts.iter_mut().enumerate() {
-            let moved: Vec<_> = part
-                .rows
-                .iter()
-                .filter_map(|(row, entry)| Some((row, rows.row(entry.version)?)))
-                .collect();
-            if moved.is_empty() {
-                continue;
-            }
-            place = place.or(Some(at));
+        let mut sealed = sealed.part;
+        let moved: Vec<Vec<(RowId, RowId)>> = self
+            .parts
+            .iter()
+            .map(|part| part.rows.shared_with(&sealed.rows))
+            .collect();
+        let Some(place) = moved.iter().position(|moved| !moved.is_empty()) else {
+            return;
+        };
+        // Merged meanwhile with rows before it, what is there no longer fits behind what was sealed: the next order will.
+        if self.parts[place].rows.first_alive() < sealed.rows.first_alive() {
+            return;
+        }
+        let mut alive = RowSet::new(sealed.rows.len());
+        for (part, moved) in self.parts.iter_mut().zip(moved) {
             for (row, sealed_row) in moved {
                 part.rows.kill(row);
                 alive.insert(sealed_row);
             }
         }
-        let Some(place) = place else {
-            return;
-        };
-        rows.keep(alive);
-        let vectors = Arc::new(sealed.vectors);
-        self.parts.insert(place, Part { rows, vectors });
+        sealed.rows.keep(alive);
+        self.parts.insert(place, sealed);
         self.parts.retain(|part| part.rows.count() > 0);
     }
 }
@@ -126,10 +141,13 @@ impl SealOrder {
             source,
         })?;
         let entries = self.parts.iter().flat_map(|part| part.rows.iter());
+        let entries = entries.map(|(_, entry)| Arc::clone(entry)).collect();
         Ok(Sealed {
             snapshot: self.snapshot.id().to_owned(),
-            entries: entries.map(|(_, entry)| Arc::clone(entry)).collect(),
-            vectors: vectors(file),
+            part: Part {
+                rows: Rows::new(entries, &self.snapshot.manifest().schema),
+                vectors: Arc::new(vectors(file)),
+            },
         })
     }
 

@@ -1,6 +1,7 @@
 //! A state's own promises: order, clones, merges, memory, sealing. What a view answers from it is tested in the engine,
 //! against an oracle.
 
+mod random;
 mod scores;
 mod sealing;
 mod support;

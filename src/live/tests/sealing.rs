@@ -21,6 +21,15 @@ fn many(live: &mut Live, from: usize, count: usize) {
     }
 }
 
+fn delete_all(live: &mut Live, numbers: std::ops::Range<usize>) {
+    let position = live.position().0 + 1;
+    live.apply(
+        (position..)
+            .map(Position)
+            .zip(numbers.map(|n| delete(&format!("n{n}")))),
+    );
+}
+
 /// All items by falling score of the query.
 fn found(live: &Live, effort: Effort) -> (Vec<String>, Plan) {
     let (mut scratch, mut found) = (Scratch::new(), Vec::new());
@@ -55,9 +64,9 @@ fn sealed_rows_answer_as_before_and_later_changes_hold() {
     apply_each(
         &mut live,
         [
-            delete("n8191"),
-            put("n8400", -1),
-            update("n8300", 8_300),
+            delete("n4000"),
+            put("n4200", -1),
+            update("n4300", 4_300),
             put("late", 1_000_000),
             delete("b3"),
         ],
@@ -80,9 +89,9 @@ fn sealed_rows_answer_as_before_and_later_changes_hold() {
     // What is sealed changes as everything else does.
     apply_each(
         &mut live,
-        [delete("n8000"), update("n17", 17), put("n18", 2_000_000)],
+        [delete("n3900"), update("n17", 17), put("n18", 2_000_000)],
     );
-    assert!(live.find("n8000").is_none());
+    assert!(live.find("n3900").is_none());
     assert_eq!(found(&live, Effort::Default).0[..2], ["n18", "late"]);
     assert_eq!(live.find("n17").unwrap().version, Position(live.position().0 - 1));
 
@@ -111,24 +120,11 @@ fn graphs_are_sealed_into_larger_ones_and_decayed_ones_go() {
         assert_eq!((live.parts.len(), files(sealed_in.path())), (1, 1));
     }
     // Most of it goes: the rest is to be sealed anew, or is taken into a block where it is little.
-    let position = live.position().0 + 1;
-    live.apply(
-        (position..)
-            .map(Position)
-            .zip((0..10_000).map(|n| delete(&format!("n{n}")))),
-    );
+    delete_all(&mut live, 0..5_000);
     let order = live.sealing().unwrap();
-    assert_eq!(order.rows(), 2 * SEALED_FROM - 10_000);
-    let position = live.position().0 + 1;
-    live.apply(
-        (position..)
-            .map(Position)
-            .zip((10_000..16_000).map(|n| delete(&format!("n{n}")))),
-    );
-    assert_eq!(
-        (live.parts.len(), live.live_rows()),
-        (1, 2 * SEALED_FROM - 16_000)
-    );
+    assert_eq!(order.rows(), 2 * SEALED_FROM - 5_000);
+    delete_all(&mut live, 5_000..8_000);
+    assert_eq!((live.parts.len(), live.live_rows()), (1, 2 * SEALED_FROM - 8_000));
     assert!(!live.parts[0].vectors.is_sealed());
     drop(order);
     assert_eq!(files(sealed_in.path()), 0);
@@ -136,6 +132,33 @@ fn graphs_are_sealed_into_larger_ones_and_decayed_ones_go() {
         found(&live, Effort::Exact).0[0],
         format!("n{}", 2 * SEALED_FROM - 1)
     );
+}
+
+/// While a decayed graph is sealed anew, the rest of it is merged with a block before it.
+#[test]
+fn what_was_merged_with_rows_before_it_is_sealed_another_time() {
+    let (_folder, mut live) = base(1);
+    let sealed_in = tempfile::tempdir().unwrap();
+    many(&mut live, 0, 2 * SEALED_FROM);
+    live.replace_sealed(live.sealing().unwrap().seal(sealed_in.path()).unwrap());
+    many(&mut live, 10_000, SEALED_FROM);
+    live.replace_sealed(live.sealing().unwrap().seal(sealed_in.path()).unwrap());
+    assert_eq!(live.parts.len(), 2);
+    delete_all(&mut live, 100..2 * SEALED_FROM);
+    delete_all(&mut live, 11_500..10_000 + SEALED_FROM);
+    let order = live.sealing().unwrap();
+    assert_eq!(order.rows(), 1_500);
+    let sealed = order.seal(sealed_in.path()).unwrap();
+    delete_all(&mut live, 10_900..11_500);
+    assert_eq!(live.parts.len(), 1, "one block of 1,000 rows");
+    live.replace_sealed(sealed);
+    assert_eq!(live.parts.len(), 1);
+    let expected: Vec<String> = (0..100).chain(10_000..10_900).map(|n| format!("n{n}")).collect();
+    assert_eq!(ids(&live)[1..], expected);
+    assert!(expected.iter().all(|id| {
+        live.find(id)
+            .is_some_and(|found| live.vector(found.place).is_some())
+    }));
 }
 
 #[test]
