@@ -63,12 +63,14 @@ impl BuildSettings {
         }
     }
 
-    /// Settings to seal a [`Block`](crate::Block) with: kind graph on one thread, soon done, not synced to disk.
+    /// Settings to seal a [`Block`](crate::Block) with: kind graph on one thread, soon done, not synced to disk. The recall
+    /// target is higher than usual, since fewer rows are held out to measure it.
     #[must_use]
     pub fn sealing(metric: Metric) -> Self {
         Self {
             ef_construction: 64,
             held_out: 200,
+            recall_target: 0.995,
             codes: Some(CodeBits::Four),
             threads: Some(1),
             durable: false,

@@ -131,3 +131,30 @@ impl Forest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_links_do_not_lead_to_is_counted() {
+        let none = NO_ROW;
+        // 0 -> 1 -> 2 -> 0; 3 -> 2 and 4 are reached from nowhere; 5 has the vector of 1, 6 that of 4.
+        let links = [
+            1, none, 2, none, 0, none, 2, none, none, none, none, none, none, none,
+        ];
+        let equals = |node| {
+            let later = [(1, 5), (4, 6)].into_iter().filter(move |pair| pair.0 == node);
+            std::iter::once(node).chain(later.map(|pair| pair.1)).map(RowId)
+        };
+        for (starts, expected) in [(&[0][..], 3), (&[3], 2), (&[3, 4], 0), (&[4], 5), (&[], 7)] {
+            assert_eq!(unreached((&links, 2), starts, 7, equals), expected, "{starts:?}");
+        }
+        // Starts and links that lead nowhere are passed over.
+        assert_eq!(
+            unreached((&[9, 1, none, none], 2), &[0, 7], 2, |node| [RowId(node)]
+                .into_iter()),
+            0
+        );
+    }
+}

@@ -170,4 +170,22 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn shares_leave_the_row_itself_out_and_take_equals() {
+        let neighbors = |rows: &[(u32, f32)]| -> Vec<Neighbor> {
+            let neighbor = |&(row, score): &(u32, f32)| Neighbor {
+                row: RowId(row),
+                score,
+            };
+            rows.iter().map(neighbor).collect()
+        };
+        let truth = neighbors(&[(7, 1.0), (1, 0.9), (2, 0.8), (3, 0.7), (4, 0.7)]);
+        let of = |found: &[(u32, f32)]| share(7, 3, &truth, &neighbors(found));
+        assert_eq!(of(&[(7, 1.0), (1, 0.9), (2, 0.8), (4, 0.7)]), 1.0);
+        assert_eq!(of(&[(7, 1.0), (2, 0.8), (4, 0.7), (9, 0.6)]), 2.0 / 3.0);
+        assert_eq!(of(&[(1, 0.9), (8, 0.1)]), 1.0 / 3.0);
+        assert_eq!(share(7, 3, &neighbors(&[(7, 1.0)]), &[]), 1.0);
+        assert_eq!(share(7, 0, &truth, &truth), 1.0);
+    }
 }

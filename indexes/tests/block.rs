@@ -373,6 +373,20 @@ fn a_sealed_block_scores_as_the_block() {
             let truth = answer(&block, query, &request, &mut scratch);
             assert_eq!(answer(&*sealed, query, &request, &mut scratch), truth, "{metric}");
         }
+        let odd: RowSet = (0..len).map(|row| row % 2 == 1).collect();
+        let copied = Block::copy_of(&*sealed, Some(&odd)).unwrap();
+        let merged = Block::merge(&[(&block, Some(&odd))]).unwrap();
+        let bits =
+            |block: &Block| -> Vec<u32> { block.vectors().flatten().map(|value| value.to_bits()).collect() };
+        assert!(
+            copied.len() == len / 2 && bits(&copied) == bits(&merged),
+            "{metric}"
+        );
+        let error = Block::copy_of(&*sealed, Some(&RowSet::full(1))).unwrap_err();
+        assert!(
+            matches!(error, IndexError::FilterLength { found: 1, .. }),
+            "{error}"
+        );
         let other = Metric::ALL.into_iter().find(|other| *other != metric).unwrap();
         let error = block
             .seal(&BuildSettings::sealing(other), &|_| (), &path)

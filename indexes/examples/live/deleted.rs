@@ -2,17 +2,13 @@
 
 use std::error::Error;
 
-use alike_indexes::{
-    BuildSettings, Effort, Index, Kind, Request, RowId, RowSet, Scratch, VectorsView, build, open,
-};
+use alike_indexes::{BuildSettings, Effort, Index, Kind, Request, RowId, RowSet, Scratch, build, open};
 
 use crate::timing::time;
 use crate::{Data, K, METRIC};
 
 /// Per thousand of rows that are still there.
 const ALIVE: [u32; 7] = [1_000, 999, 990, 950, 900, 750, 500];
-/// Queries that are asked.
-const QUERIES: usize = 1_000;
 
 pub fn run(data: &Data) -> Result<(), Box<dyn Error>> {
     let base = data.first(usize::MAX)?;
@@ -50,7 +46,7 @@ fn near_deleted(data: &Data, index: &dyn Index) -> Result<RowSet, Box<dyn Error>
         k: 100,
         ..Request::default()
     };
-    for query in data.queries()?.rows().take(QUERIES).step_by(10) {
+    for query in data.queries()?.rows().step_by(10) {
         index.search(query, &request, &mut scratch)?;
         scratch.neighbors().iter().for_each(|neighbor| {
             set.remove(RowId(neighbor.row.0));
@@ -65,11 +61,7 @@ fn print_set(
     alive: &str,
     filter: Option<&RowSet>,
 ) -> Result<(), Box<dyn Error>> {
-    let rows = QUERIES.min(data.queries.rows());
-    let queries = VectorsView::new(
-        &data.queries.values[..rows * data.queries.dimension],
-        data.queries.dimension,
-    )?;
+    let queries = data.queries()?;
     let mut scratch = Scratch::new();
     let mut ask = |query: &[f32], effort| {
         let request = Request { k: K, effort, filter };

@@ -23,6 +23,8 @@ use npy::Matrix;
 
 /// How neighbors are compared here: the vectors are expected to be text embeddings.
 const METRIC: alike_indexes::Metric = alike_indexes::Metric::Cosine;
+/// Queries that are asked.
+const QUERIES: usize = 1_000;
 /// Neighbors that are searched for.
 const K: usize = 10;
 
@@ -41,8 +43,10 @@ impl Data {
         VectorsView::new(&self.base.values[..values], self.base.dimension)
     }
 
+    /// The first [`QUERIES`] queries.
     fn queries(&self) -> Result<VectorsView<'_>, alike_indexes::IndexError> {
-        VectorsView::new(&self.queries.values, self.queries.dimension)
+        let values = QUERIES.min(self.queries.rows()) * self.queries.dimension;
+        VectorsView::new(&self.queries.values[..values], self.queries.dimension)
     }
 }
 

@@ -53,10 +53,11 @@ impl Trial<'_> {
         Ok(time(self.data.queries()?, &self.truth, ask))
     }
 
-    fn print(&self, how: &str, timed: &Timed, seconds: f64, bytes: u64) {
+    fn print(&self, how: &str, timed: &Timed, seconds: f64, bytes: Option<u64>) {
         let rows = self.base.len();
         let Timed { p50, p99, recall } = timed;
-        let (rate, bytes) = (rows as f64 / seconds, bytes / rows as u64);
+        let rate = rows as f64 / seconds;
+        let bytes = bytes.map_or_else(String::new, |bytes| (bytes / rows as u64).to_string());
         println!("| {rows} | {how} | {p50:.0} | {p99:.0} | {recall:.4} | {rate:.0} | {bytes} |");
     }
 
@@ -93,7 +94,7 @@ impl Trial<'_> {
             all.sort_unstable();
             all.iter().take(K).map(|neighbor| neighbor.row.0).collect()
         })?;
-        self.print(&format!("{} blocks", blocks.len()), &timed, seconds, bytes);
+        self.print(&format!("{} blocks", blocks.len()), &timed, seconds, Some(bytes));
         Ok(())
     }
 
@@ -104,7 +105,7 @@ impl Trial<'_> {
         let seconds = started.elapsed().as_secs_f64();
         let mut scratch = Scratch::new();
         let timed = self.time(|query| ask(&block, query, Effort::Default, &mut scratch))?;
-        self.print("one block", &timed, seconds, block.bytes());
+        self.print("one block", &timed, seconds, Some(block.bytes()));
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl Trial<'_> {
         let index = open(&path)?;
         let mut scratch = Scratch::new();
         let timed = self.time(|query| ask(&*index, query, Effort::Default, &mut scratch))?;
-        self.print("flat file", &timed, seconds, index.bytes());
+        self.print("flat file", &timed, seconds, Some(index.bytes()));
         Ok(())
     }
 
@@ -132,7 +133,7 @@ impl Trial<'_> {
         let mut scratch = Scratch::new();
         let timed = self.time(|query| ask(&*index, query, Effort::Default, &mut scratch))?;
         let name = format!("{name} (said {:.3})", report.recall.unwrap_or(f32::NAN));
-        self.print(&name, &timed, seconds, index.bytes());
+        self.print(&name, &timed, seconds, Some(index.bytes()));
         Ok(())
     }
 
@@ -145,7 +146,9 @@ impl Trial<'_> {
             graph.insert((vector, row));
         }
         let seconds = started.elapsed().as_secs_f64();
-        let bytes = resident().saturating_sub(before);
+        // What smaller graphs gave back is used again and does not show.
+        let largest = SIZES.last() == Some(&self.base.len());
+        let bytes = largest.then(|| resident().saturating_sub(before));
         for beam in [16, 32, 48, 64, 96, 128, 192, 256] {
             let timed = self.time(|query| {
                 let found = graph.search(query, K, beam);

@@ -59,6 +59,30 @@ impl Block {
         Self::of_rows(metric, vectors.dimension(), rows, None)
     }
 
+    /// A block of the rows of any index (those of `keep`, if there is one) as they are stored: scores stay the same to the
+    /// last bit, where [`Self::new`] might normalize a vector once more. Blocks among themselves: [`Self::merge`].
+    ///
+    /// # Errors
+    /// [`IndexError::FilterLength`] for a set over another number of rows than the index has.
+    pub fn copy_of(index: &dyn Index, keep: Option<&RowSet>) -> Result<Self, IndexError> {
+        if let Some(keep) = keep.filter(|keep| keep.len() != index.len()) {
+            return Err(IndexError::FilterLength {
+                found: keep.len(),
+                expected: index.len(),
+            });
+        }
+        let dimension = index.dimension();
+        let kept = (0..index.len() as u32).map(RowId);
+        let kept = kept.filter(|&row| keep.is_none_or(|keep| keep.contains(row)));
+        let mut rows = AlignedRows::zeros(keep.map_or(index.len(), RowSet::count), dimension);
+        let stride = rows.stride();
+        let places = rows.as_mut_slice().chunks_exact_mut(stride);
+        for (place, vector) in places.zip(kept.filter_map(|row| index.vector(row))) {
+            place[..vector.len()].copy_from_slice(vector);
+        }
+        Self::of_rows(index.metric(), dimension, rows, None)
+    }
+
     /// A block of prepared rows and the codes that some of them have already.
     fn of_rows(
         metric: Metric,

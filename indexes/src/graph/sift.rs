@@ -21,7 +21,7 @@ impl GraphIndex {
         // So many nodes, give or take two standard deviations, have `wanted` admitted ones among them.
         let widened = |wanted: usize| {
             let mean = wanted as f64 * share;
-            (mean + 2.0 * (mean * (share - 1.0)).sqrt()).ceil() as usize + 1
+            (mean + 2.0 * (mean * (share - 1.0)).sqrt()) as usize
         };
         let wanted = match limits.slack.is_finite() {
             true => limits.k,
@@ -40,7 +40,8 @@ impl GraphIndex {
             let admitted = scratch.pool.iter().zip(1..);
             let mut admitted = admitted.filter(|&((node, _), _)| self.admits(filter, node));
             match admitted.nth(wanted - 1) {
-                Some((_, place)) if place <= looked => return Ok(spent),
+                // A little farther out than expected is still well inside of what was walked.
+                Some((_, place)) if place <= looked + looked / 4 => return Ok(spent),
                 Some((_, place)) => looked = place,
                 None => looked = (4 * looked).min(self.description.rows),
             }
