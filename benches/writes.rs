@@ -63,7 +63,9 @@ fn item(at: usize) -> Change {
 
 fn write(engine: &Engine, changes: Vec<Change>) -> Written {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let written = engine.write(POINTS, changes, &WriteOptions { key: None, deadline }).unwrap();
+    let written = engine
+        .write(POINTS, changes, &WriteOptions { key: None, deadline })
+        .unwrap();
     let done = |outcome: &Outcome| matches!(outcome, Outcome::Created | Outcome::Updated);
     assert!(written.outcomes.iter().all(done));
     written
@@ -71,7 +73,10 @@ fn write(engine: &Engine, changes: Vec<Change>) -> Written {
 
 fn rate(what: &str, count: usize, took: Duration) {
     let rate = count as f64 / took.as_secs_f64();
-    println!("{what:<46} {rate:>9.0}/s  ({count} in {:.2} s)", took.as_secs_f64());
+    println!(
+        "{what:<46} {rate:>9.0}/s  ({count} in {:.2} s)",
+        took.as_secs_f64()
+    );
 }
 
 /// What the disk does by itself: appends of 4 KiB, each made durable.
@@ -112,7 +117,11 @@ fn batches(engine: &Engine, callers: usize, first: usize, count: usize) {
         .map(|batch| (0..1_000).map(|at| item(first + batch * 1_000 + at)).collect())
         .collect();
     let took = together(callers, count, |at| drop(write(engine, prepared[at].clone())));
-    rate(&format!("items in batches of 1,000, {callers} callers"), count * 1_000, took);
+    rate(
+        &format!("items in batches of 1,000, {callers} callers"),
+        count * 1_000,
+        took,
+    );
 }
 
 fn percentile(mut times: Vec<f64>, share: f64) -> f64 {
@@ -133,15 +142,27 @@ fn visible(engine: &Engine, first: usize) {
                 ..Search::default()
             };
             let id = format!("item-{at}");
-            while engine.search(&engine.view(POINTS).unwrap(), &search).unwrap().hits[0].id != id {}
+            while engine
+                .search(&engine.view(POINTS).unwrap(), &search)
+                .unwrap()
+                .hits[0]
+                .id
+                != id
+            {}
             start.elapsed().as_secs_f64() * 1e3
         })
         .collect();
-    println!("found after the acknowledgment, ms: p50 {:.2}, p99 {:.2}", percentile(times.clone(), 0.5), percentile(times, 0.99));
+    println!(
+        "found after the acknowledgment, ms: p50 {:.2}, p99 {:.2}",
+        percentile(times.clone(), 0.5),
+        percentile(times, 0.99)
+    );
 }
 
 fn main() {
-    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let folder = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"));
     let folder = folder.map_or_else(std::env::temp_dir, PathBuf::from);
     let data = tempfile::tempdir_in(&folder).unwrap();
     fsyncs(data.path());
@@ -177,7 +198,11 @@ fn main() {
     rate("single partial updates, 64 callers", singles, took);
     visible(&engine, 80_000);
     let view = engine.view(POINTS).unwrap();
-    println!("{} items, {} bytes of memory", view.live().len(), view.live().bytes());
+    println!(
+        "{} items, {} bytes of memory",
+        view.live().len(),
+        view.live().bytes()
+    );
     let (items, position) = (view.live().len(), view.position());
     drop((view, engine));
     let start = Instant::now();
@@ -185,5 +210,9 @@ fn main() {
     let took = start.elapsed();
     let view = engine.view(POINTS).unwrap();
     assert_eq!((view.live().len(), view.position()), (items, position));
-    rate("log records replayed when opened again", position.0 as usize, took);
+    rate(
+        "log records replayed when opened again",
+        position.0 as usize,
+        took,
+    );
 }

@@ -15,7 +15,7 @@ pub(crate) use answers::read as read_answer;
 pub(crate) use calls::{Calls, Older};
 pub(crate) use desk::{Desk, SEALED_FOLDER};
 pub(crate) use journal::Journal;
-pub(crate) use prepare::{Action, Prepared, Ready, prepare};
+pub(crate) use prepare::{Action, Encoded, Prepared, Ready, prepare};
 pub(crate) use queue::{Note, Verdict};
 pub(crate) use replay::read_ahead;
 pub(crate) use rules::Rules;

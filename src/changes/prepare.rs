@@ -7,6 +7,7 @@ use crate::engine::EngineError;
 use crate::live::{Found, Item, Live};
 use crate::log::{MAX_RECORD_BYTES, Position};
 use crate::schema::{FieldValues, joined_text};
+use crate::snapshot::TextDigest;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -69,11 +70,34 @@ enum Draft {
     Encode(Checked, Option<Position>),
 }
 
+/// Vectors of a call's texts, kept should its changes have to be prepared again.
+#[derive(Default)]
+pub(crate) struct Encoded {
+    rules: Option<Arc<Rules>>,
+    vectors: HashMap<TextDigest, Arc<[f32]>>,
+}
+
+impl Encoded {
+    /// Those that the model of `rules` has made.
+    fn under(&mut self, rules: &Arc<Rules>) -> &mut HashMap<TextDigest, Arc<[f32]>> {
+        if !self.rules.as_ref().is_some_and(|known| known.same(rules)) {
+            self.vectors.clear();
+            self.rules = Some(Arc::clone(rules));
+        }
+        &mut self.vectors
+    }
+}
+
 /// Makes changes ready against the items that are there.
 ///
 /// # Errors
 /// The model fails; then none is.
-pub(crate) fn prepare(rules: &Rules, live: &Live, changes: &[Change]) -> Result<Vec<Prepared>, EngineError> {
+pub(crate) fn prepare(
+    rules: &Arc<Rules>,
+    live: &Live,
+    changes: &[Change],
+    encoded: &mut Encoded,
+) -> Result<Vec<Prepared>, EngineError> {
     let draft = |change: &Change| draft(rules, live, change);
     let mut drafts: Vec<Draft> = if changes.len() < SHARED_FROM {
         changes.iter().map(draft).collect()
@@ -81,7 +105,7 @@ pub(crate) fn prepare(rules: &Rules, live: &Live, changes: &[Change]) -> Result<
         changes.par_iter().map(draft).collect()
     };
     refuse_duplicates(&mut drafts, &rules.schema().id);
-    encode(rules, &mut drafts)?;
+    encode(rules, &mut drafts, encoded.under(rules))?;
     Ok(drafts
         .into_iter()
         .map(|draft| match draft {
@@ -277,11 +301,24 @@ fn refuse_duplicates(drafts: &mut [Draft], id_field: &str) {
 }
 
 /// Encodes all texts that need it together. A text that the model cannot take rejects its item alone.
-fn encode(rules: &Rules, drafts: &mut [Draft]) -> Result<(), EngineError> {
+fn encode(
+    rules: &Rules,
+    drafts: &mut [Draft],
+    known: &mut HashMap<TextDigest, Arc<[f32]>>,
+) -> Result<(), EngineError> {
     let Some(encoder) = rules.encoder() else {
         return Ok(());
     };
     loop {
+        let digest = |draft: &Draft| match draft {
+            Draft::Encode(checked, _) => Some(TextDigest::of(&checked.text)),
+            Draft::Prepared(_) => None,
+        };
+        for draft in &mut *drafts {
+            if let Some(vector) = digest(draft).and_then(|text| known.get(&text)) {
+                complete(rules, draft, Arc::clone(vector));
+            }
+        }
         let is_text = |draft: &Draft| matches!(draft, Draft::Encode(..));
         let places: Vec<usize> = (0..drafts.len()).filter(|&at| is_text(&drafts[at])).collect();
         let text = |&at: &usize| match &drafts[at] {
@@ -294,10 +331,8 @@ fn encode(rules: &Rules, drafts: &mut [Draft]) -> Result<(), EngineError> {
         }
         match encoder.encode_documents(&texts).map_err(EngineError::from) {
             Ok(embeddings) => {
-                for (&at, vector) in places.iter().zip(embeddings.rows()) {
-                    complete(rules, &mut drafts[at], Arc::from(vector));
-                }
-                return Ok(());
+                let digests = texts.iter().map(|text| TextDigest::of(text));
+                known.extend(digests.zip(embeddings.rows().map(Arc::from)));
             }
             Err(error) => match error.text().and_then(|at| places.get(at)) {
                 Some(&at) => drafts[at] = Draft::Prepared(rejected(of_text(rules, &error))),

@@ -110,13 +110,13 @@ impl Rules {
 
     /// Checks the fields of a whole item.
     pub(crate) fn item(&self, fields: Fields) -> Result<Checked, EngineError> {
-        let item = self.schema.item_of(fields).map_err(invalid)?;
+        let item = self.schema.item_of(fields).map_err(|fault| invalid(&fault))?;
         self.checked(item)
     }
 
     /// Checks a document whose item keeps its vector.
     pub(crate) fn document(&self, fields: Fields) -> Result<Checked, EngineError> {
-        let item = self.documents.item_of(fields).map_err(invalid)?;
+        let item = self.documents.item_of(fields).map_err(|fault| invalid(&fault))?;
         self.checked(item)
     }
 
@@ -180,7 +180,7 @@ impl Rules {
     }
 }
 
-fn invalid(fault: Fault) -> EngineError {
+fn invalid(fault: &Fault) -> EngineError {
     EngineError::invalid(fault.path(), fault.detail())
 }
 

@@ -125,6 +125,8 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.stop();
+        // Rows that are being sealed may hold on to the rest for a while.
+        self.desk().close("this process has stopped writing");
     }
 }
 

@@ -4,7 +4,7 @@ use super::serving::Serving;
 use super::stage::Current;
 use super::{Engine, EngineError, View};
 use crate::changes::{
-    Action, CallStart, Calls, Change, Counts, Key, MAX_TOGETHER, Note, Outcome, Prepared, Ready, Verdict,
+    Action, CallStart, Calls, Change, Counts, Encoded, Key, MAX_TOGETHER, Note, Outcome, Prepared, Ready, Verdict,
     WriteOptions, Written, prepare, read_answer,
 };
 use crate::log::Position;
@@ -37,6 +37,10 @@ impl Engine {
     /// Nothing was done: [`EngineError::Full`], [`EngineError::DiskLow`], [`EngineError::WritesOff`],
     /// [`EngineError::Conflict`], [`EngineError::KeyReused`], [`EngineError::KeyInProgress`], the model fails, or there is
     /// no such collection.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "changes are made once: who sends them has no more use for them"
+    )]
     pub fn write(
         &self,
         collection: &str,
@@ -82,9 +86,10 @@ impl Engine {
             .iter()
             .any(|change| !matches!(change, Change::Delete { .. }));
         self.check_room(serving, adds)?;
+        let mut encoded = Encoded::default();
         loop {
             let current = serving.stage.current();
-            let prepared = prepare(&current.rules, current.view.live(), changes)?;
+            let prepared = prepare(&current.rules, current.view.live(), changes, &mut encoded)?;
             if key.is_none()
                 && prepared
                     .iter()

@@ -123,10 +123,12 @@ impl<'a> Sources<'a> {
         writer: &mut SnapshotWriter,
         gathered: &mut Gathered,
     ) -> Result<(), RebuildError> {
-        let read: Vec<(Read, Vec<String>)> = chunk
+        let read: Vec<Result<(Read, Vec<String>), RebuildError>> = chunk
             .par_iter()
             .map(|item| self.read(item, &gathered.fields))
-            .collect::<Result<_, _>>()?;
+            .collect();
+        // In their order, so that it is the first item that is named.
+        let read: Vec<(Read, Vec<String>)> = read.into_iter().collect::<Result<_, _>>()?;
         let texts: Vec<&str> = read
             .iter()
             .filter(|(read, _)| read.anew)
