@@ -164,7 +164,7 @@ pub(super) async fn update_one(
         fields,
     };
     let digest = Digest::of(&method, &uri).with(&bytes);
-    one(app, collection, id, change, key, digest).await
+    one(app, collection, id, change, key, &digest).await
 }
 
 /// The id of an item stands in the path; in the body it may only say the same.
@@ -203,7 +203,7 @@ pub(super) async fn delete_one(
 ) -> Result<Response, Problem> {
     let change = Change::Delete { id: id.clone() };
     let digest = Digest::of(&method, &uri);
-    one(app, collection, id, change, key, digest).await
+    one(app, collection, id, change, key, &digest).await
 }
 
 async fn one(
@@ -212,7 +212,7 @@ async fn one(
     id: String,
     change: Change,
     key: CallKey,
-    digest: Digest,
+    digest: &Digest,
 ) -> Result<Response, Problem> {
     let (app, name) = (&app, collection.clone());
     once(app, &name, key, Changes::none(digest), async |changes| {
@@ -285,9 +285,9 @@ pub(super) async fn delete(
                 outcomes: params.outcomes,
             };
             time.lift();
-            delete_ids(app, call, key, Changes::ids(checked(&ids)?, digest)).await
+            delete_ids(app, call, key, Changes::ids(checked(&ids)?, &digest)).await
         }
-        (None, Some(filter)) => delete_matching(app, collection, filter, key, digest).await,
+        (None, Some(filter)) => delete_matching(app, collection, filter, key, &digest).await,
         (ids, _) => {
             let given = if ids.is_some() { "both are" } else { "none is" };
             let detail = format!("give exactly one of `ids` and `filter`; {given} given");
@@ -317,7 +317,7 @@ async fn delete_matching(
     collection: String,
     filter: Value,
     key: CallKey,
-    digest: Digest,
+    digest: &Digest,
 ) -> Result<Response, Problem> {
     let (app, name) = (&app, collection.clone());
     once(app, &name, key, Changes::none(digest), async |changes| {

@@ -40,7 +40,7 @@ pub struct Problem {
     cause: Cause,
     /// After how many seconds trying again may help, where it may.
     #[serde(skip)]
-    retry_after_s: u64,
+    retry_after_s: u32,
 }
 
 /// What the error shapes of [`super::openai`] and [`super::tei`] tell apart beyond the status.
@@ -116,7 +116,7 @@ impl Problem {
     }
 
     fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after_s = wait.as_secs_f64().ceil().max(1.0) as u64;
+        self.retry_after_s = wait.as_secs_f64().ceil().max(1.0) as u32;
         self
     }
 

@@ -20,7 +20,8 @@ struct Shared {
     metrics: Arc<Metrics>,
     settings: ServerSettings,
     in_flight: Arc<Semaphore>,
-    draining: watch::Sender<bool>,
+    /// When it was told to stop.
+    draining: watch::Sender<Option<Instant>>,
     cursors: Cursors,
 }
 
@@ -41,7 +42,7 @@ impl App {
             metrics,
             settings,
             in_flight,
-            draining: watch::Sender::new(false),
+            draining: watch::Sender::new(None),
             cursors,
         }))
     }
@@ -64,19 +65,24 @@ impl App {
 
     /// Whether the server has been told to stop.
     pub(super) fn draining(&self) -> bool {
-        *self.0.draining.borrow()
+        self.0.draining.borrow().is_some()
     }
 
     pub(super) fn start_draining(&self) {
-        self.0.draining.send_replace(true);
+        self.0.draining.send_replace(Some(Instant::now()));
     }
 
     /// Ends when a call that could go on for ever has to be brought to an end: half of the time that requests in flight
     /// get after the server has been told to stop.
     pub(super) async fn stopping(&self) {
         // An error means that the sender is gone, which it is not while `self` is here.
-        let _ = self.0.draining.subscribe().wait_for(|draining| *draining).await;
-        tokio::time::sleep(self.settings().drain_timeout() / 2).await;
+        let mut draining = self.0.draining.subscribe();
+        let told = {
+            let told = draining.wait_for(Option::is_some).await;
+            told.ok().and_then(|told| *told)
+        };
+        let end = told.unwrap_or_else(Instant::now) + self.settings().drain_timeout() / 2;
+        tokio::time::sleep_until(end.into()).await;
     }
 
     /// The views that scrolls hold.

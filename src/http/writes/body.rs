@@ -1,5 +1,6 @@
 //! A body cut into parts.
 
+use super::change::{explained, object};
 use super::lines::{End, LineReader, trimmed};
 use super::once::{Digest, shortened};
 use super::parts::unfinished;
@@ -75,7 +76,7 @@ pub(in crate::http) enum Changes {
         /// Whether an id may stand in it once only: an array is one batch; lines are a sequence.
         batch: bool,
         /// Digest of the call.
-        digest: Digest,
+        digest: [u8; 16],
     },
     /// Lines that are still coming.
     Lines(Box<LineReader>),
@@ -91,7 +92,7 @@ impl Changes {
             return Ok(Self::Lines(Box::new(reader)));
         }
         let Body(bytes) = Body::from_request(request, app).await?;
-        let digest = digest.with(&bytes);
+        let digest = digest.with(&bytes).finish();
         let batch = bytes.trim_ascii_start().starts_with(b"[");
         let pieces = if batch {
             elements(&bytes)?
@@ -107,7 +108,7 @@ impl Changes {
     }
 
     /// A call of these ids.
-    pub(in crate::http) fn ids(ids: &[String], digest: Digest) -> Self {
+    pub(in crate::http) fn ids(ids: &[String], digest: &Digest) -> Self {
         let mut bytes = Vec::new();
         let mut piece = |(position, id): (usize, &String)| {
             let start = bytes.len();
@@ -123,19 +124,19 @@ impl Changes {
             bytes: bytes.into(),
             pieces: pieces.into_iter(),
             batch: true,
-            digest,
+            digest: digest.finish(),
         }
     }
 
     /// A call without items.
-    pub(in crate::http) fn none(digest: Digest) -> Self {
+    pub(in crate::http) fn none(digest: &Digest) -> Self {
         Self::ids(&[], digest)
     }
 
     /// Digest of the call, where it has come as a whole.
     pub(super) fn digest(&self) -> Option<[u8; 16]> {
         match self {
-            Self::Whole { digest, .. } => Some(digest.finish()),
+            Self::Whole { digest, .. } => Some(*digest),
             Self::Lines(_) => None,
         }
     }
@@ -151,7 +152,7 @@ impl Changes {
     /// Reads lines to their end and does nothing with them but to take their digest.
     pub(super) async fn read_to_end(&mut self, app: &App) -> Result<[u8; 16], Problem> {
         match self {
-            Self::Whole { digest, .. } => Ok(digest.finish()),
+            Self::Whole { digest, .. } => Ok(*digest),
             Self::Lines(reader) => match unfinished(app, reader.skip(app).await) {
                 None => Ok(shortened(reader.digest())),
                 Some(problem) => Err(problem),
@@ -216,7 +217,7 @@ fn piece(bytes: &[u8], position: usize, line: Option<u64>, text: &str) -> Piece 
 
 /// The elements of an array, not yet read.
 fn elements(bytes: &[u8]) -> Result<Vec<Piece>, Problem> {
-    let raw: Vec<&RawValue> = parse(bytes)?;
+    let raw: Vec<&RawValue> = parse(bytes).map_err(|problem| explained(problem, bytes))?;
     if raw.len() > MAX_ITEMS {
         let detail = format!(
             "body: has {} items, at most {MAX_ITEMS} per array; send them in parts, or one per line as \
@@ -246,10 +247,11 @@ fn objects(bytes: &Bytes) -> Result<Vec<Piece>, Problem> {
     };
     let first = bytes.trim_ascii_start().split(|&byte| byte == b'\n').next();
     let is_lines = first.is_some_and(|first| serde_json::from_slice::<&RawValue>(first).is_ok());
-    if !is_lines {
-        return Err(problem);
+    match is_lines {
+        true => Ok(lines_of(bytes)),
+        // Read once more, it says in which field.
+        false => Err(object(bytes).err().unwrap_or(problem)),
     }
-    Ok(lines_of(bytes))
 }
 
 fn lines_of(bytes: &[u8]) -> Vec<Piece> {

@@ -109,7 +109,7 @@ pub(in crate::http) fn object(text: &[u8]) -> Result<Map<String, Value>, Problem
 }
 
 /// Python and JavaScript programs write numbers that JSON does not have.
-fn explained(problem: Problem, text: &[u8]) -> Problem {
+pub(super) fn explained(problem: Problem, text: &[u8]) -> Problem {
     let text = String::from_utf8_lossy(text);
     let not_json = ["NaN", "Infinity"].into_iter().find(|word| {
         text.match_indices(word).any(|(at, _)| {
@@ -119,7 +119,7 @@ fn explained(problem: Problem, text: &[u8]) -> Problem {
     });
     match not_json {
         Some(word) => problem.explained(&format!(
-            "{word} is no number in JSON; leave the field out, or send null"
+            "{word} is no number in JSON: leave the field out, or send null"
         )),
         None => problem,
     }

@@ -1,5 +1,6 @@
 //! A collection of points that is made and changed over HTTP.
 
+use super::live::NO_REBUILDS;
 use super::{Server, poll, temp_dir};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -21,10 +22,12 @@ pub(crate) fn points_body() -> Value {
     })
 }
 
-/// A server of its own with an empty collection `points`, and its data directory.
+/// A server of its own that builds snapshots only when it is told to, with an empty collection `points`, and its data
+/// directory.
 pub(crate) fn own_points(variables: &[(&str, &str)]) -> (TempDir, Server) {
     let data = temp_dir();
-    let server = Server::start_with(data.path(), &[], variables);
+    let variables = [&NO_REBUILDS[..], variables].concat();
+    let server = Server::start_with(data.path(), &[], &variables);
     server
         .send("PUT", "/v1/collections/points", &points_body())
         .json_of(201);
