@@ -130,7 +130,7 @@ fn snapshots_are_verified_and_collected() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn a_snapshot_of_another_schema_is_refused() {
     let (_data, server) = own_points(&[]);
     server.send_lines("POST", ITEMS, &point_lines(0..10)).json();
     let old = server.snapshot("points");
@@ -148,6 +148,15 @@ fn what_does_not_fit_is_refused() {
         problem["detail"].as_str().unwrap().contains("schema"),
         "{problem}"
     );
+    assert_eq!((server.snapshot("points"), state(&server)), (served, before));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (_data, server) = own_points(&[]);
+    server.send_lines("POST", ITEMS, &point_lines(0..10)).json();
+    let (served, before) = (server.snapshot("points"), state(&server));
+    let path = format!("{SNAPSHOTS}/{served}/promote");
     for (method, path, body, status, field) in [
         ("POST", path.clone(), json!({"forced": true}), 400, "forced"),
         ("POST", path, json!([true]), 400, "body"),

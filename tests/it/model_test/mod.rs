@@ -111,7 +111,7 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!(
+            println!(
                 "model test: failed in operation {} ({:?}); repeat with ALIKE_MODEL_TEST_SEED={} ALIKE_MODEL_TEST_OPERATIONS={}",
                 self.operation, self.kind, self.seed, self.of
             );
@@ -142,7 +142,7 @@ fn a_random_sequence_of_operations_does_what_a_plain_map_does() {
                 break;
             }
         }
-        if running.operation % 10_000 == 0 {
+        if running.operation.is_multiple_of(10_000) {
             println!(
                 "model test: {} operations; {}",
                 running.operation,
