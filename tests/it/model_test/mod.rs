@@ -109,9 +109,10 @@ struct Running {
 }
 
 impl Drop for Running {
+    #[allow(clippy::print_stderr, reason = "a failed run says how to repeat it")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!(
+            eprintln!(
                 "model test: failed in operation {} ({:?}); repeat with ALIKE_MODEL_TEST_SEED={} ALIKE_MODEL_TEST_OPERATIONS={}",
                 self.operation, self.kind, self.seed, self.of
             );
