@@ -1,7 +1,7 @@
 //! The log of one machine: segments in a folder, one process that writes.
 
 use super::disk::{Disk, RealDisk, write_all_at};
-use super::frame::{CRC_BYTES, SegmentHeader, encode_frame, seal};
+use super::frame::{CRC_BYTES, Seal, encode_frame, seal};
 use super::open::{Opened, open};
 use super::scan::{Each, Frames};
 use super::segments::{Folder, Segment, create};
@@ -39,6 +39,8 @@ pub struct EmbeddedLog {
     /// At least one; appends go to the last. Its `bytes` are those that are acknowledged.
     segments: Vec<Segment>,
     last: u64,
+    /// What the last segment ends with.
+    seal: Seal,
     /// A failed append may have left bytes behind the acknowledged ones.
     unclean: bool,
     /// The next append must start a segment: the present one's last sync failed, or a start of one did.
@@ -72,6 +74,7 @@ impl EmbeddedLog {
             segment_bytes: settings.segment_bytes,
             segments: ready.segments,
             last: ready.last,
+            seal: ready.seal,
             unclean: false,
             roll: false,
             removing: false,
@@ -127,17 +130,13 @@ impl EmbeddedLog {
         // Until it works: its name may be there already, and then nothing may follow in the present segment.
         self.roll = true;
         let tail = self.tail();
-        let previous = if tail.is_empty() {
-            tail.header.previous
-        } else {
-            tail.header.first
-        };
-        let header = SegmentHeader::new(self.last + 1, previous);
+        let header = tail.followed_by(self.last + 1, self.seal);
         let segment = create(self.disk.as_mut(), &self.dir, header)?;
         if tail.is_empty() {
             self.segments.pop();
         }
         self.segments.push(segment);
+        self.seal = header.seal();
         self.roll = false;
         self.removing = false;
         Ok(())
@@ -177,6 +176,7 @@ impl EmbeddedLog {
             }
             return Err(error);
         }
+        self.seal = self.frame.last_chunk().copied().unwrap_or_default();
         if let Some(tail) = self.segments.last_mut() {
             tail.bytes += self.frame.len() as u64;
         }

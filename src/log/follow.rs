@@ -1,7 +1,7 @@
 //! Reading a log that another process may be writing.
 
 use super::disk::{Disk, RealDisk};
-use super::frame::{CRC_BYTES, SegmentHeader};
+use super::frame::{Seal, SegmentHeader};
 use super::scan::{Each, Frames, Stop, read_header};
 use super::segments::Folder;
 use super::{LogError, Position};
@@ -27,7 +27,29 @@ struct Cursor {
     offset: u64,
     next: u64,
     /// The bytes before `offset`, a checksum: as long as they stand there, what was read does.
-    seal: [u8; CRC_BYTES],
+    seal: Seal,
+}
+
+impl Cursor {
+    /// Whether it is behind a frame of this segment.
+    fn is_in(&self, header: &SegmentHeader) -> bool {
+        self.header.mark == header.mark && self.next > header.first
+    }
+
+    /// Whether what was read is still what the log has, going by the segment of the next record and, if the cursor is in
+    /// it, the checksum that is found there.
+    fn stands(&self, header: &SegmentHeader, seal: Option<Seal>) -> bool {
+        if self.is_in(header) {
+            seal == Some(self.seal)
+        } else if self.next != header.first {
+            // If it is greater, records of this segment were read in another one.
+            self.next < header.first
+        } else if self.header.first == header.first {
+            self.header.previous_seal == header.previous_seal
+        } else {
+            self.seal == header.previous_seal
+        }
+    }
 }
 
 /// Why reading stopped. What was found may be a moment in another process's work; it stands if it is found again.
@@ -123,14 +145,7 @@ impl ReadOnlyLog {
             let (wanted, start) = (Position(wanted), Position(first - 1));
             return Err(LogError::Gone { wanted, start }.into());
         }
-        let from = from.saturating_sub(1);
-        if let (Some(cursor), Some(&first)) = (self.cursor, firsts.get(from))
-            && cursor.header.first < first
-            && cursor.next > first
-        {
-            return Err(self.folder().withdrawn(first).into());
-        }
-        for (index, &first) in firsts.iter().enumerate().skip(from) {
+        for (index, &first) in firsts.iter().enumerate().skip(from.saturating_sub(1)) {
             self.segment(first, firsts.get(index + 1).copied(), at, each)?;
         }
         Ok(())
@@ -150,13 +165,13 @@ impl ReadOnlyLog {
         let header = read_header(&folder, first).map_err(|error| collected(error, first))?;
         let length = folder.length(first).map_err(|error| collected(error, first))?;
         let mut frames = Frames::new(&folder, &header, length);
-        let known = self
-            .cursor
-            .filter(|cursor| cursor.header.first == first && cursor.next - 1 <= *at);
-        if let Some(cursor) = known {
-            frames = frames.resume(cursor.offset, cursor.next);
+        // Whoever reads from an earlier record does not rely on what was read up to the cursor.
+        if let Some(cursor) = self.cursor.filter(|cursor| cursor.next - 1 <= *at) {
+            if cursor.is_in(&header) {
+                frames = frames.resume(cursor.offset, cursor.next);
+            }
             let seal = frames.seal().map_err(|error| collected(error, first))?;
-            if cursor.header != header || seal != Some(cursor.seal) {
+            if !cursor.stands(&header, seal) {
                 return Err(folder.withdrawn(first).into());
             }
         }

@@ -29,18 +29,29 @@ pub(super) struct SegmentHeader {
     pub(super) first: u64,
     /// That of the segment before, 0 where there never was one.
     pub(super) previous: u64,
+    /// What that one ends with, 0 where there never was one.
+    pub(super) previous_seal: Seal,
     /// What each of its frames starts with.
     pub(super) mark: [u8; MARK_BYTES],
 }
 
+/// The checksum that what is written so far ends with: that of the last frame, or of the header of an empty segment.
+pub(super) type Seal = [u8; CRC_BYTES];
+
 impl SegmentHeader {
-    pub(super) fn new(first: u64, previous: u64) -> Self {
-        let mark = RandomState::new().build_hasher().finish().to_le_bytes();
+    /// The header of a log's first segment.
+    pub(super) fn new(first: u64) -> Self {
         Self {
             first,
-            previous,
-            mark,
+            previous: 0,
+            previous_seal: [0; CRC_BYTES],
+            mark: RandomState::new().build_hasher().finish().to_le_bytes(),
         }
+    }
+
+    /// The checksum that the header ends with.
+    pub(super) fn seal(self) -> Seal {
+        u32_at(&self.to_bytes(), SEGMENT_CRC_AT).to_le_bytes()
     }
 
     pub(super) fn to_bytes(self) -> [u8; SEGMENT_HEADER_BYTES] {
@@ -50,6 +61,7 @@ impl SegmentHeader {
         bytes[16..24].copy_from_slice(&self.first.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.previous.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.mark);
+        bytes[40..44].copy_from_slice(&self.previous_seal);
         let crc = crc32fast::hash(&bytes[..SEGMENT_CRC_AT]);
         bytes[SEGMENT_CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -79,6 +91,7 @@ impl SegmentHeader {
             first: u64_at(bytes, 16),
             previous: u64_at(bytes, 24),
             mark: u64_at(bytes, 32).to_le_bytes(),
+            previous_seal: u32_at(bytes, 40).to_le_bytes(),
         };
         if header.first == first {
             Ok(header)

@@ -23,7 +23,7 @@
 //! | 16 | 8 | position of its first record, as in its name |
 //! | 24 | 8 | that of the segment before it, 0 in the first one of a log: a missing file is noticed |
 //! | 32 | 8 | mark: random bytes that all of its frames start with. Nothing else does, whatever a record contains, so frames behind a damaged one can be found |
-//! | 40 | 4 | zero |
+//! | 40 | 4 | the last checksum in the segment before it, 0 in the first one of a log: records that were taken back are noticed by who has read them |
 //! | 44 | 4 | checksum of bytes 0–43 |
 //!
 //! A frame is what one append wrote, whole or not at all:

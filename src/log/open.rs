@@ -2,7 +2,7 @@
 
 use super::disk::{Disk, write_all_at};
 use super::embedded::LogSettings;
-use super::frame::SegmentHeader;
+use super::frame::{Seal, SegmentHeader};
 use super::scan::{Frames, Stop};
 use super::segments::{Folder, Segment, create};
 use super::{LogError, Position};
@@ -25,6 +25,7 @@ pub struct Opened {
 pub(super) struct Ready {
     pub(super) segments: Vec<Segment>,
     pub(super) last: u64,
+    pub(super) seal: Seal,
     pub(super) torn_bytes: u64,
 }
 
@@ -36,27 +37,25 @@ struct End {
     offset: u64,
     /// The position of the last record.
     last: u64,
+    seal: Seal,
 }
 
 pub(super) fn open(disk: &mut dyn Disk, dir: &Path, settings: &LogSettings) -> Result<Ready, LogError> {
     remove_unfinished(disk, dir)?;
     let mut segments = Folder { disk, dir }.segments()?;
-    if segments.is_empty() {
-        let header = SegmentHeader::new(settings.start.0 + 1, 0);
-        segments.push(create(disk, dir, header)?);
-    }
-    let mut torn_bytes = 0;
-    let mut last = settings.start.0;
-    if let Some(tail) = segments.last_mut() {
-        let end = find_end(Folder { disk, dir }, tail)?;
-        check_start(dir, tail, &end, settings.start)?;
-        torn_bytes = tail.bytes - end.offset;
-        settle(disk, dir, tail, &end)?;
-        last = end.last;
-    }
+    let mut tail = match segments.pop() {
+        Some(tail) => tail,
+        None => create(disk, dir, SegmentHeader::new(settings.start.0 + 1))?,
+    };
+    let end = find_end(Folder { disk, dir }, &tail)?;
+    check_start(dir, &tail, &end, settings.start)?;
+    let torn_bytes = tail.bytes - end.offset;
+    settle(disk, dir, &mut tail, &end)?;
+    segments.push(tail);
     Ok(Ready {
         segments,
-        last,
+        last: end.last,
+        seal: end.seal,
         torn_bytes,
     })
 }
@@ -82,6 +81,7 @@ fn find_end(folder: Folder<'_>, tail: &Segment) -> Result<End, LogError> {
         last_frame,
         offset: frames.offset(),
         last: frames.expected() - 1,
+        seal: frames.seal()?.unwrap_or_default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use super::encoding::Records;
 use super::frame::{
-    CRC_BYTES, FRAME_EXTRA_BYTES, FRAME_HEADER_BYTES, FrameHeader, MARK_BYTES, SEGMENT_HEADER_BYTES,
+    CRC_BYTES, FRAME_EXTRA_BYTES, FRAME_HEADER_BYTES, FrameHeader, MARK_BYTES, SEGMENT_HEADER_BYTES, Seal,
     SegmentHeader, payload_crc, u32_at,
 };
 use super::segments::Folder;
@@ -79,7 +79,7 @@ impl<'a> Frames<'a> {
 
     /// The checksum before the present offset: that of the last frame, or of the segment's header. None if the file has
     /// become shorter.
-    pub(super) fn seal(&mut self) -> Result<Option<[u8; CRC_BYTES]>, LogError> {
+    pub(super) fn seal(&mut self) -> Result<Option<Seal>, LogError> {
         let seal = self.get(self.offset - CRC_BYTES as u64, CRC_BYTES)?;
         Ok(seal.and_then(|seal| seal.first_chunk().copied()))
     }

@@ -2,7 +2,7 @@
 
 use super::LogError;
 use super::disk::{Disk, write_all_at};
-use super::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::frame::{SEGMENT_HEADER_BYTES, Seal, SegmentHeader};
 use super::scan::{Frames, read_header};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,20 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// The header of the segment that goes on after this one with record `first`, or replaces it if it is empty.
+    pub(super) fn followed_by(&self, first: u64, seal: Seal) -> SegmentHeader {
+        let (previous, previous_seal) = if self.is_empty() {
+            (self.header.previous, self.header.previous_seal)
+        } else {
+            (self.header.first, seal)
+        };
+        SegmentHeader {
+            previous,
+            previous_seal,
+            ..SegmentHeader::new(first)
+        }
+    }
+
     /// Whether it holds no record.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes == SEGMENT_HEADER_BYTES as u64

@@ -160,7 +160,7 @@ fn every_part_of_a_record_has_one_meaning() {
 #[test]
 fn frames_that_cannot_be_are_refused() {
     use crate::log::frame::FrameHeader;
-    let mark = SegmentHeader::new(1, 0).mark;
+    let mark = SegmentHeader::new(1).mark;
     let sealed = |first: u64, count: usize| {
         let mut frame = Vec::new();
         encode_frame(&[delete("a")], &mut frame).unwrap();

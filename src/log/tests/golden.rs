@@ -23,6 +23,7 @@ fn version_1_is_written() {
     let header = SegmentHeader {
         first: 42,
         previous: 17,
+        previous_seal: *b"seal",
         mark: *b"\x01mark\xFE\x00\x80",
     };
     let mut bytes = header.to_bytes().to_vec();
