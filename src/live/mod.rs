@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod filter;
 mod items;
+mod merge;
 mod rows;
 mod seal;
 mod search;
