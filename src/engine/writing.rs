@@ -4,8 +4,8 @@ use super::serving::Serving;
 use super::stage::Current;
 use super::{Engine, EngineError, View};
 use crate::changes::{
-    Action, CallStart, Calls, Change, Counts, Encoded, Key, MAX_TOGETHER, Note, Outcome, Prepared, Ready, Verdict,
-    WriteOptions, Written, prepare, read_answer,
+    Action, CallStart, Calls, Change, Counts, Encoded, Key, MAX_TOGETHER, Note, Outcome, Prepared, Ready,
+    Verdict, WriteOptions, Written, prepare, read_answer,
 };
 use crate::log::Position;
 use crate::telemetry::Committed;

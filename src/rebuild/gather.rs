@@ -6,7 +6,7 @@ use crate::live::ItemRef;
 use crate::log::Origin;
 use crate::schema::{Item, Schema, joined_text};
 use crate::snapshot::{NewRow, SnapshotError, SnapshotWriter, TextDigest, TextDigests};
-use alike_embeddings::Encoder;
+use alike_embeddings::{Embeddings, Encoder};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -138,7 +138,7 @@ impl<'a> Sources<'a> {
             Some(encoder) if !texts.is_empty() => Some(encoder.encode_documents_with(&texts, |_| ())?),
             _ => None,
         };
-        let mut encoded = embeddings.iter().flat_map(|made| made.rows());
+        let mut encoded = embeddings.iter().flat_map(Embeddings::rows);
         for (item, (read, fields)) in chunk.iter().zip(&read) {
             gathered.fields.extend(fields.iter().cloned());
             let made = if read.anew { encoded.next() } else { None };

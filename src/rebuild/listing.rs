@@ -39,16 +39,17 @@ pub struct Listed {
 /// Nothing is published, or the directory cannot be listed.
 pub fn list(collection: &Collection) -> Result<Vec<Listed>, RebuildError> {
     let pointer = collection.pointer()?;
-    let mut ids = collection.snapshot_ids()?;
-    ids.reverse();
     let listed = |id: String| {
         let state = state(&pointer, &id);
         match collection.manifest(&id) {
-            Ok(manifest) => described(id, state, &manifest),
-            Err(error) => unreadable(id, state, &error),
+            Ok(manifest) => (manifest.created_ms, described(id, state, &manifest)),
+            Err(error) => (0, unreadable(id, state, &error)),
         }
     };
-    Ok(ids.into_iter().map(listed).collect())
+    let mut all: Vec<(i64, Listed)> = collection.snapshot_ids()?.into_iter().map(listed).collect();
+    // Ids tell seconds only.
+    all.sort_by_key(|(created_ms, _)| std::cmp::Reverse(*created_ms));
+    Ok(all.into_iter().map(|(_, listed)| listed).collect())
 }
 
 fn state(pointer: &Pointer, id: &str) -> &'static str {

@@ -149,6 +149,9 @@ pub fn promote(
     })
 }
 
+/// Something of a manifest, by its name.
+type Feature<'a> = (&'static str, &'a dyn Fn(&Manifest) -> String);
+
 /// # Errors
 /// The two differ in what decides whether they can answer the same queries.
 fn must_be_like(id: &str, found: &Manifest, served: &Manifest) -> Result<(), RebuildError> {
@@ -163,14 +166,14 @@ fn must_be_like(id: &str, found: &Manifest, served: &Manifest) -> Result<(), Reb
         None => "vectors that items bring".to_owned(),
     };
     let schema = |manifest: &Manifest| serde_json::to_string(&manifest.schema).unwrap_or_default();
-    let fields: [(_, &dyn Fn(&Manifest) -> String); 5] = [
+    let features: [Feature<'_>; 5] = [
         ("kind of vectors", &kind),
         ("model", &model),
         ("metric", &|manifest| manifest.metric.clone()),
         ("dimension", &|manifest| manifest.dimension.to_string()),
         ("schema", &schema),
     ];
-    match fields.iter().find(|(_, of)| of(found) != of(served)) {
+    match features.iter().find(|(_, of)| of(found) != of(served)) {
         None => Ok(()),
         Some((what, of)) => Err(RebuildError::Differs {
             id: id.to_owned(),

@@ -76,7 +76,7 @@ fn schema() -> Schema {
 }
 
 /// A point on a circle, as wide as its number says.
-fn point(at: usize, n: Value) -> Change {
+fn point(at: usize, n: &Value) -> Change {
     let angle = at as f32 * 0.013;
     let fields = json!({"id": format!("p{at}"), "v": [angle.cos(), angle.sin(), (at % 7) as f32 * 0.1], "n": n, "at": at});
     let Value::Object(fields) = fields else {
@@ -150,7 +150,7 @@ impl Bench {
     }
 
     fn put(&self, items: std::ops::Range<usize>) {
-        self.write(items.map(|at| point(at, json!(at))).collect());
+        self.write(items.map(|at| point(at, &json!(at))).collect());
     }
 
     fn order(&self) -> Order {
@@ -209,7 +209,7 @@ fn a_rebuild_folds_everything_in_and_answers_the_same() {
     let bench = Bench::filled();
     bench.put(290..340);
     // Ten came again as they were; these get other vectors.
-    let moved = (100..105).map(|at| match point(at + 5_000, json!(at)) {
+    let moved = (100..105).map(|at| match point(at + 5_000, &json!(at)) {
         Change::Upsert(mut fields) => {
             fields.insert("id".to_owned(), json!(format!("p{at}")));
             Change::Upsert(fields)
@@ -561,7 +561,7 @@ fn what_is_written_while_a_schema_changes_is_checked_too() {
     let bench = Bench::filled();
     let schema: Schema =
         serde_json::from_value(json!({"id": "id", "vector": "v", "fields": {"n": {"type": "number", "filter": true}, "tag": {"type": "number", "filter": true}}})).unwrap();
-    let mut contrary = point(999, json!(1));
+    let mut contrary = point(999, &json!(1));
     if let Change::Upsert(fields) = &mut contrary {
         fields.insert("tag".to_owned(), json!("no number"));
     }
