@@ -12,7 +12,7 @@ use std::pin::Pin;
 
 /// As much of a body that is too large is read and thrown away, so that a caller who is still sending gets to read the
 /// answer instead of a reset connection.
-const MAX_DISCARDED: usize = 64 << 20;
+pub(super) const MAX_DISCARDED: usize = 64 << 20;
 
 /// The bytes of a body within the size limit.
 pub(super) struct Body(pub(super) Bytes);
@@ -48,8 +48,7 @@ pub(super) async fn next_piece(body: &mut axum::body::Body) -> Option<Result<Byt
     Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
-/// Reads on, up to a bound, and throws it away.
-pub(super) async fn discard(mut body: axum::body::Body) {
+async fn discard(mut body: axum::body::Body) {
     let mut discarded = 0;
     while let Some(Ok(piece)) = next_piece(&mut body).await {
         discarded += piece.len();

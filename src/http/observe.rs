@@ -59,7 +59,7 @@ impl TimeLimit {
     async fn passed(&self, limit: Duration) {
         tokio::time::sleep(limit).await;
         if self.0.load(Ordering::Relaxed) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -311,7 +311,7 @@ fn page(app: &App, collection: &str, least: Option<u64>, body: ScrollBody) -> Re
             let begun = app.cursors().begin(view, body.filter, body.fields, limit);
             (begun, None)
         }
-        Some(cursor) => go_on(app, collection, least, cursor, body.filter)?,
+        Some(cursor) => go_on(app, collection, least, cursor, body.filter.as_ref())?,
     };
     let held = &scrolling.held;
     let page = held.view.scroll(&Scroll {
@@ -334,7 +334,7 @@ fn go_on(
     collection: &str,
     least: Option<u64>,
     cursor: &str,
-    filter: Option<Value>,
+    filter: Option<&Value>,
 ) -> Result<(Scrolling, Option<Place>), Problem> {
     app.engine().view(collection)?;
     let (scrolling, place) = app.cursors().find(cursor)?;
@@ -343,7 +343,7 @@ fn go_on(
         let detail = format!("cursor: is of collection {:?}", view.collection());
         return Err(Problem::invalid(detail).with_field("cursor"));
     }
-    if filter.is_some() && filter != scrolling.held.filter {
+    if filter.is_some() && filter != scrolling.held.filter.as_ref() {
         let detail =
             "filter: is another one than the scroll began with; leave it out, or begin anew without cursor";
         return Err(Problem::invalid(detail).with_field("filter"));

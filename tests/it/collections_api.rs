@@ -65,7 +65,8 @@ fn a_collection_says_how_far_it_is_from_its_snapshot() {
         "changed_since_snapshot",
     ]
     .map(|name| info[name].as_u64().unwrap());
-    assert_eq!(numbers, [101, 3, 2, 1], "{info}");
+    // p5 came again with the vector that it has: only its fields are newer than the snapshot.
+    assert_eq!(numbers, [101, 2, 1, 2], "{info}");
     assert_eq!(info["position"], last["position"]);
     assert_eq!(info["snapshot_position"], 100);
     assert!(
@@ -155,14 +156,10 @@ fn collections_that_make_no_sense_are_refused() {
         ),
         ("x", schema(json!([])), "schema"),
         ("a%20b", points_body(), "collection"),
-        ("..", points_body(), "path"),
+        ("..", points_body(), "collection"),
         (&"x".repeat(200), points_body(), "collection"),
     ] {
         let answer = server.send("PUT", &format!("/v1/collections/{name}"), &body);
-        if name == ".." {
-            assert!([404, 405].contains(&answer.status), "{}", answer.text());
-            continue;
-        }
         assert_eq!(
             answer.problem(400)["field"],
             field,

@@ -160,10 +160,10 @@ impl Changes {
         }
     }
 
-    /// Reads on for a while after the call has failed, so that a caller who is still sending gets to read the answer.
-    pub(super) async fn discard(self, app: &App) {
+    /// Reads on after the call has failed, so that a caller who is still sending gets to read the answer.
+    pub(super) async fn discard(self) {
         if let Self::Lines(reader) = self {
-            reader.discard(app).await;
+            reader.discard().await;
         }
     }
 

@@ -1,7 +1,7 @@
 //! A body with one JSON value per line, read as it comes and never held as a whole.
 
 use super::body::{Part, PartLimits, Piece};
-use crate::http::extract::next_piece;
+use crate::http::extract::{MAX_DISCARDED, next_piece};
 use crate::http::state::App;
 use std::ops::Range;
 use std::time::Duration;
@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// Lines that are there are committed when nothing more has come for so long: whoever sends a line now and then does not
 /// wait for a whole part to fill.
 const LINGER: Duration = Duration::from_millis(20);
+
+/// Who sends nothing for so long is taken to wait for the answer.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// Why there are no further parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,10 +118,16 @@ impl LineReader {
         }
     }
 
-    /// Reads on for a while after the call has failed, so that a caller who is still sending gets to read the answer.
-    pub(super) async fn discard(self, app: &App) {
-        let discarding = crate::http::extract::discard(self.body);
-        let _ = tokio::time::timeout(app.settings().request_timeout(), discarding).await;
+    /// Reads on after the call has failed, as long as more keeps coming, so that a caller who is still sending gets to read
+    /// the answer.
+    pub(super) async fn discard(self) {
+        let mut body = self.body;
+        let mut discarded = 0;
+        while discarded < MAX_DISCARDED
+            && let Ok(Some(Ok(piece))) = tokio::time::timeout(QUIET, next_piece(&mut body)).await
+        {
+            discarded += piece.len();
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -130,7 +130,7 @@ where
         Some(name) => keyed(app, collection, name, changes, work).await,
     };
     if answer.is_err() {
-        changes.discard(app).await;
+        changes.discard().await;
     }
     answer
 }
@@ -153,11 +153,9 @@ where
         Err(problem) => return (changes, Err(problem)),
     };
     let (changes, done) = work(changes).await;
-    if let Some(digest) = changes.digest_at_end() {
-        at_work.key.body = digest;
-    }
+    let body = changes.digest_at_end().unwrap_or(at_work.key.body);
     let answer = match done.and_then(|answer| to_json(&answer)) {
-        Ok(answer) => note(&mut at_work, &answer).await.map(|()| json(answer)),
+        Ok(answer) => note(&mut at_work, body, &answer).await.map(|()| json(answer)),
         Err(problem) => Err(problem),
     };
     (changes, answer)
@@ -206,8 +204,10 @@ async fn begin(app: &App, collection: &str, key: &Key) -> Result<Known, Problem>
 }
 
 /// Writes the answer down. The changes are durable already: where this fails, the answer would say less than is true.
-async fn note(at_work: &mut AtWork, answer: &str) -> Result<(), Problem> {
-    let (collection, key, text) = (at_work.collection.clone(), at_work.key.clone(), answer.to_owned());
+async fn note(at_work: &mut AtWork, body: [u8; 16], answer: &str) -> Result<(), Problem> {
+    let (collection, text) = (at_work.collection.clone(), answer.to_owned());
+    let name = at_work.key.name.clone();
+    let key = Key { name, body };
     let noted = at_work.app.run_part(move |app| {
         let deadline = app.deadline();
         Ok(app.engine().end_call(&collection, &key, &text, deadline)?)

@@ -34,9 +34,9 @@ pub(crate) fn own_points(variables: &[(&str, &str)]) -> (TempDir, Server) {
     (data, server)
 }
 
-/// One of the points on a quarter of the unit circle, each near its neighbors.
+/// One of the points on the unit circle, each nearest to its neighbors.
 pub(crate) fn point(at: usize) -> Value {
-    let angle = at as f64 / 100_000.0;
+    let angle = at as f64 / 500.0;
     json!({"id": format!("p{at}"), "v": [angle.cos(), angle.sin()], "n": at})
 }
 
@@ -101,10 +101,11 @@ impl Upload {
     }
 }
 
-/// Waits until there are so many items.
+/// Waits until there are so many items; a server that is busy is asked again.
 #[track_caller]
 pub(crate) fn wait_for_count(server: &Server, wanted: u64) {
     poll(&format!("{wanted} items"), || {
-        (count(server) == wanted).then_some(())
+        let answer = server.post(&format!("{ITEMS}/count"), &json!({}));
+        (answer.status == 200 && answer.json()["count"] == wanted).then_some(())
     });
 }
