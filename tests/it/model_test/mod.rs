@@ -109,6 +109,7 @@ struct Running {
 }
 
 impl Drop for Running {
+    #[allow(clippy::print_stderr, reason = "a part of the failure's message")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(
@@ -142,7 +143,7 @@ fn a_random_sequence_of_operations_does_what_a_plain_map_does() {
                 break;
             }
         }
-        if running.operation % 10_000 == 0 {
+        if running.operation.is_multiple_of(10_000) {
             println!(
                 "model test: {} operations; {}",
                 running.operation,
