@@ -182,8 +182,8 @@ impl GraphIndex {
             None => Err(Spent::default()),
         };
         let before = match sifted {
-            Ok(spent) => {
-                let compared = self.rank(k, self.description.code_error, filter, scratch);
+            Ok((spent, error)) => {
+                let compared = self.rank(k, error, filter, scratch);
                 return Some(self.report(course.plan, limits.beam, spent, compared));
             }
             Err(spent) => spent,

@@ -4,19 +4,20 @@ use super::mapped::GraphIndex;
 use super::walk::{Limits, Spent, WalkScratch};
 use crate::row_set::RowSet;
 
-/// How often such a walk is tried, wider each time.
-const SIFTINGS: usize = 3;
+/// How often such a walk is tried, four times as wide the second time. Wider ones fill the pool, whose last candidates are
+/// not the nearest there are: with the nearer half of the rows left out, a third try found 0.62 of the ten nearest.
+const SIFTINGS: usize = 2;
 
 impl GraphIndex {
     /// Walks over all nodes for a filter that leaves out few rows (deleted ones, say), as far as it takes to find as many
-    /// admitted nodes as a walk without a filter would. `Err` with what it took where there are far fewer of them than
-    /// elsewhere.
+    /// admitted nodes as a walk without a filter would. Gives what it took and the error of estimates to count on; `Err`
+    /// with what it took where there are far fewer admitted nodes than elsewhere.
     pub(super) fn sift(
         &self,
         limits: &Limits,
         filter: &RowSet,
         scratch: &mut WalkScratch,
-    ) -> Result<Spent, Spent> {
+    ) -> Result<(Spent, f32), Spent> {
         let share = self.description.rows as f64 / filter.count().max(1) as f64;
         // So many nodes, give or take two standard deviations, have `wanted` admitted ones among them.
         let widened = |wanted: usize| {
@@ -29,11 +30,15 @@ impl GraphIndex {
         };
         let mut looked = widened(wanted).min(self.description.rows);
         let mut spent = Spent::default();
-        for _ in 0..SIFTINGS {
+        // What is admitted where hardly anything is may lie far from the query.
+        let errors = [self.description.code_error]
+            .into_iter()
+            .chain(std::iter::repeat(limits.error));
+        for error in errors.take(SIFTINGS) {
             let limits = Limits {
                 beam: limits.beam.max(looked),
                 k: looked,
-                error: self.description.code_error,
+                error,
                 ..*limits
             };
             spent = spent.and(self.graph().walk(&limits, scratch));
@@ -41,7 +46,7 @@ impl GraphIndex {
             let mut admitted = admitted.filter(|&((node, _), _)| self.admits(filter, node));
             match admitted.nth(wanted - 1) {
                 // A little farther out than expected is still well inside of what was walked.
-                Some((_, place)) if place <= looked + looked / 4 => return Ok(spent),
+                Some((_, place)) if place <= looked + looked / 4 => return Ok((spent, error)),
                 Some((_, place)) => looked = place,
                 None => looked = (4 * looked).min(self.description.rows),
             }
