@@ -44,6 +44,8 @@ pub(crate) struct EncoderSession {
     normalize: bool,
     dimension: usize,
     pad_id: u32,
+    /// Whether a text that would run alone gets an empty one beside it.
+    accompany: bool,
 }
 
 impl EncoderSession {
@@ -81,6 +83,7 @@ impl EncoderSession {
             normalize: model.normalize,
             dimension: model.dimension,
             pad_id: settings.pad_id,
+            accompany: variant == Variant::Int8 && model.pooling == Pooling::None,
             path,
         })
     }
@@ -120,6 +123,8 @@ impl EncoderSession {
         };
         expected.check(found, batch)?;
         let mut vectors = self.pooling.apply(values, &batch.lengths, self.dimension);
+        let texts = batch.lengths.iter().filter(|&&length| length > 0).count();
+        vectors.truncate(texts * self.dimension);
         finish(&mut vectors, self.dimension, self.normalize)?;
         Ok(vectors)
     }
@@ -128,7 +133,13 @@ impl EncoderSession {
 impl Worker for EncoderSession {
     /// One vector per text, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
     fn run(&mut self, texts: &[Arc<Tokens>]) -> Result<Vec<f32>> {
-        self.encode(&Batch::new(texts, self.pad_id))
+        let mut batch = Batch::new(texts, self.pad_id);
+        // ONNX Runtime sums the states of one text in another order than those of several, so that pooling in the graph
+        // would tell whether a text had company. An empty text is company too, and costs the packed encoder nothing.
+        if self.accompany && texts.len() == 1 {
+            batch.add_empty();
+        }
+        self.encode(&batch)
     }
 }
 

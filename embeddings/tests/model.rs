@@ -218,6 +218,23 @@ fn the_identity_is_that_of_the_bundle() {
     );
 }
 
+/// Also where the graph pools, whose sums ONNX Runtime takes in another order for one text than for several.
+#[test]
+fn a_vector_has_the_same_bits_alone_and_in_company() {
+    let encoder = running(Variant::Int8);
+    let texts: Vec<String> = (1..40)
+        .map(|words| "a kettle for the train ".repeat(words))
+        .collect();
+    let together = encoder.encode_documents(&texts).expect("texts are encoded");
+    for (text, row) in texts.iter().zip(together.rows()) {
+        assert_eq!(
+            encoder.encode_query(text).expect("a text is encoded"),
+            row,
+            "{text}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 20, ..ProptestConfig::default() })]
 

@@ -82,16 +82,17 @@ impl Engine {
     /// Takes a collection out of what is served, stops its writer, and gives up its log.
     pub(super) fn forget(&self, name: &str) {
         let gone = self.slots.load().get(name).cloned();
+        if let Some(serving) = gone.and_then(|slot| slot.serving) {
+            serving.writer.stop();
+            serving.writer.desk().close("the collection was dropped");
+        }
+        // Its series go first: who finds the collection gone finds them gone, too.
+        self.metrics.collection_dropped(name);
         self.slots.rcu(|slots| {
             let mut slots = BTreeMap::clone(slots);
             slots.remove(name);
             slots
         });
-        if let Some(serving) = gone.and_then(|slot| slot.serving) {
-            serving.writer.stop();
-            serving.writer.desk().close("the collection was dropped");
-        }
-        self.metrics.collection_dropped(name);
         let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         signals.remove(name);
     }

@@ -293,9 +293,8 @@ impl Maintenance {
             let Ok(collection) = self.0.engine.collection(view.collection()) else {
                 continue;
             };
-            let live = view.live().bytes() as u64;
             match usage(&collection) {
-                Ok(usage) => self.0.metrics.disk_used(collection.name(), &usage, live),
+                Ok(usage) => self.0.metrics.disk_used(collection.name(), &usage),
                 Err(error) => tracing::debug!(%error, "cannot look at the disk"),
             }
             if let Ok(free) = free_bytes(collection.dir()) {

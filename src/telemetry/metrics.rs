@@ -230,9 +230,9 @@ impl Metrics {
         self.writes.live_state(state);
     }
 
-    /// What a collection takes on the disk, and what came after its snapshot in memory.
-    pub fn disk_used(&self, collection: &str, used: &DiskUse, live_bytes: u64) {
-        self.snapshots.disk_used(collection, used, live_bytes);
+    /// What a collection takes on the disk.
+    pub fn disk_used(&self, collection: &str, used: &DiskUse) {
+        self.snapshots.disk_used(collection, used);
     }
 
     /// Bytes that the disk of the data directory has left.

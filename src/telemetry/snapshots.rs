@@ -46,7 +46,6 @@ pub(super) struct SnapshotMetrics {
     bytes: IntGaugeVec,
     opens: IntCounterVec,
     disk: IntGaugeVec,
-    live: IntGaugeVec,
     free: IntGauge,
     /// (snapshot, model) served by each collection, to take the old series back when they change.
     served: Mutex<HashMap<String, (String, String)>>,
@@ -95,12 +94,6 @@ impl SnapshotMetrics {
                 "Bytes on disk, by what they are for.",
                 &["collection", "part"],
             )?,
-            live: int_gauges(
-                registry,
-                "alike_collection_live_bytes",
-                "Bytes of memory of what came after the snapshot.",
-                &["collection"],
-            )?,
             free: register(
                 registry,
                 IntGauge::new(
@@ -137,13 +130,12 @@ impl SnapshotMetrics {
         self.opens.with_label_values(&[collection, "refused"]).inc();
     }
 
-    pub(super) fn disk_used(&self, collection: &str, used: &DiskUse, live_bytes: u64) {
+    pub(super) fn disk_used(&self, collection: &str, used: &DiskUse) {
         for (part, bytes) in parts(used) {
             self.disk
                 .with_label_values(&[collection, part])
                 .set(to_i64(bytes));
         }
-        self.live.with_label_values(&[collection]).set(to_i64(live_bytes));
     }
 
     pub(super) fn disk_free(&self, bytes: u64) {
@@ -159,7 +151,7 @@ impl SnapshotMetrics {
         for (part, _) in parts(&DiskUse::default()) {
             drop(self.disk.remove_label_values(&[collection, part]));
         }
-        for gauges in [&self.items, &self.bytes, &self.live] {
+        for gauges in [&self.items, &self.bytes] {
             drop(gauges.remove_label_values(&[collection]));
         }
         for gauges in [&self.published, &self.recall] {

@@ -43,6 +43,7 @@ pub(in crate::http) async fn write_all(
         report: Report::new(&call.collection, call.outcomes),
         seen: changes.is_batch().then(HashMap::new),
     }));
+    let mut begun = false;
     loop {
         let (part, end) = changes.part(&limits, app).await;
         let broken = matches!(end, Some(End::Broken(_)));
@@ -53,7 +54,11 @@ pub(in crate::http) async fn write_all(
                 let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
                 write_part(app, &call, &part, &mut progress)
             };
-            failure = app.run_part(work).await.err();
+            // A call that has begun waits for its turn; one that has not is told at once when there is no room.
+            failure = match std::mem::replace(&mut begun, true) {
+                true => app.run_part(work).await.err(),
+                false => app.run(work).await.err(),
+            };
         }
         if failure.is_none() && end.is_none() {
             continue;

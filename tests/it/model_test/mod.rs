@@ -109,7 +109,7 @@ struct Running {
 }
 
 impl Drop for Running {
-    #[allow(clippy::print_stderr, reason = "a failed run says how to repeat it")]
+    #[allow(clippy::print_stderr, reason = "a part of the failure's message")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(
