@@ -63,7 +63,7 @@ impl Live {
             .iter()
             .map(|part| (&*part.vectors, part.rows.alive().map(|alive| &**alive)))
             .collect();
-        let vectors = merge(&sources, self.dimension(), self.metric())?;
+        let vectors = merge(&sources)?;
         let entries = parts.iter().flat_map(|part| part.rows.iter());
         Ok(self.part_of(entries.map(|(_, entry)| Arc::clone(entry)).collect(), vectors))
     }

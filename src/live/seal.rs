@@ -158,7 +158,7 @@ impl SealOrder {
             .iter()
             .map(|part| (&*part.vectors, part.rows.alive().map(|alive| &**alive)))
             .collect();
-        let block = merge(&sources, base.dimension(), base.metric())?;
+        let block = merge(&sources)?;
         let settings = BuildSettings {
             recall_target: base.description().recall_target,
             ..BuildSettings::sealing(base.metric())

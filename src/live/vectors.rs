@@ -55,37 +55,21 @@ pub(super) fn check(vector: &[f32], dimension: usize, metric: Metric) -> Result<
     Block::new(VectorsView::new(vector, dimension)?, metric).map(|_| ())
 }
 
-/// The rows of several sources that are alive, as one block; blocks are merged without quantizing again.
-pub(super) fn merge(
-    sources: &[(&Vectors, Option<&RowSet>)],
-    dimension: usize,
-    metric: Metric,
-) -> Result<Block, IndexError> {
-    let blocks: Option<Vec<(&Block, Option<&RowSet>)>> = sources
+/// The rows of several sources that are alive, as one block. Vectors and codes are copied, so that scores stay the same to
+/// the last bit.
+pub(super) fn merge(sources: &[(&Vectors, Option<&RowSet>)]) -> Result<Block, IndexError> {
+    let copy = |&(vectors, alive): &(&Vectors, Option<&RowSet>)| match vectors {
+        Vectors::Block(_) => Ok(None),
+        Vectors::Sealed { index, .. } => Block::copy_of(index.as_ref(), alive).map(Some),
+    };
+    let copies: Vec<Option<Block>> = sources.iter().map(copy).collect::<Result<_, _>>()?;
+    let parts: Vec<(&Block, Option<&RowSet>)> = sources
         .iter()
-        .map(|(vectors, alive)| match vectors {
-            Vectors::Block(block) => Some((&**block, *alive)),
-            Vectors::Sealed { .. } => None,
+        .zip(&copies)
+        .filter_map(|(&(vectors, alive), copy)| match (vectors, copy) {
+            (Vectors::Block(block), _) => Some((&**block, alive)),
+            (Vectors::Sealed { .. }, copy) => copy.as_ref().map(|copy| (copy, None)),
         })
         .collect();
-    match blocks {
-        Some(blocks) => Block::merge(&blocks),
-        None => block(
-            sources
-                .iter()
-                .flat_map(|&(vectors, alive)| rows_of(vectors.index(), alive)),
-            dimension,
-            metric,
-        ),
-    }
-}
-
-/// The vectors of an index that are alive, in order.
-pub(super) fn rows_of<'a>(
-    index: &'a dyn Index,
-    alive: Option<&'a RowSet>,
-) -> impl Iterator<Item = &'a [f32]> {
-    let rows = (0..index.len() as u32).map(alike_indexes::RowId);
-    rows.filter(move |&row| alive.is_none_or(|alive| alive.contains(row)))
-        .filter_map(|row| index.vector(row))
+    Block::merge(&parts)
 }
