@@ -129,15 +129,6 @@ impl Batch {
         batch
     }
 
-    /// Adds an empty text: all padding.
-    pub fn add_empty(&mut self) {
-        let cells = self.ids.len() + self.width;
-        self.lengths.push(0);
-        for values in [&mut self.ids, &mut self.mask, &mut self.types] {
-            values.resize(cells, 0);
-        }
-    }
-
     /// Number of texts.
     pub fn rows(&self) -> usize {
         self.lengths.len()

@@ -19,8 +19,12 @@ const SETTINGS: &str = "model.toml";
 pub(crate) const SOURCE_KEY: &str = "alike.source";
 pub(crate) const WEIGHTS_KEY: &str = "alike.weights";
 pub(crate) const FORMAT_KEY: &str = "alike.format";
-/// The only value of [`FORMAT_KEY`] so far.
-pub(crate) const VARIANT_FORMAT: &str = "1";
+/// Says that a variant's output are the hidden states, to be pooled by their mean and scaled to length 1.
+pub(crate) const POOLING_KEY: &str = "alike.pooling";
+/// The only value of [`POOLING_KEY`].
+pub(crate) const POOLED_BY_MEAN: &str = "mean";
+/// The value of [`FORMAT_KEY`] that this program writes and reads; in 1 pooling was part of the graph.
+pub(crate) const VARIANT_FORMAT: &str = "2";
 
 /// What a bundle's model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

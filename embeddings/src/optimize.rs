@@ -17,11 +17,11 @@ use crate::golden::cosine;
 use crate::lanes::Worker;
 use crate::onnx::file::ModelFile;
 use crate::onnx::recognize::{Recognized, recognize};
-use crate::onnx::rewrite::rewrite;
+use crate::onnx::rewrite::{rewrite, without_pooling};
 use crate::session::{EncoderSession, SessionSettings};
 use crate::tokenizer::{TextTokenizer, Tokens};
 use crate::transformer::{Token, pack};
-use crate::{Device, EmbeddingError, ModelBundle, Result, Task, Variant};
+use crate::{Device, EmbeddingError, ModelBundle, Pooling, Result, Task, Variant};
 
 /// Tokens of a text that are shown to quantization: enough to see what values a model has.
 const SAMPLE_TOKENS: usize = 64;
@@ -101,6 +101,11 @@ pub fn optimize(dir: &Path, options: &OptimizeOptions) -> Result<OptimizeReport>
             options.least
         )));
     }
+    if let Some(states) = without_pooling(&rewritten.model, &found)
+        && pools_by_mean(&draft, &tokenizer, &texts, (&graph, states.encode_to_vec()))?
+    {
+        tracing::debug!("pooling is taken out of the graph");
+    }
     draft.install()?;
     Ok(OptimizeReport {
         layers: found.weights.layers.len(),
@@ -174,19 +179,21 @@ fn shown(texts: &[Arc<Tokens>]) -> Vec<Vec<Token>> {
     texts.iter().map(of_text).collect()
 }
 
+fn open(draft: &ModelBundle, tokenizer: &TextTokenizer, variant: Variant) -> Result<EncoderSession> {
+    let settings = SessionSettings {
+        variant,
+        device: Device::Cpu,
+        threads: 1,
+        pad_id: tokenizer.pad_id(),
+    };
+    EncoderSession::open(draft, &settings)
+}
+
 /// How well the draft's variant agrees with its plain graph on each text, and with the golden answers.
 fn compare(draft: &ModelBundle, tokenizer: &TextTokenizer, texts: &[Arc<Tokens>]) -> Result<Vec<f64>> {
     draft.check_variant(Variant::Int8)?;
-    let open = |variant| {
-        let settings = SessionSettings {
-            variant,
-            device: Device::Cpu,
-            threads: 1,
-            pad_id: tokenizer.pad_id(),
-        };
-        EncoderSession::open(draft, &settings)
-    };
-    let (mut plain, mut fast) = (open(Variant::Plain)?, open(Variant::Int8)?);
+    let mut plain = open(draft, tokenizer, Variant::Plain)?;
+    let mut fast = open(draft, tokenizer, Variant::Int8)?;
     let dimension = draft.settings().dimension;
     let mut agreements = Vec::with_capacity(texts.len());
     for batch in texts.chunks(BATCH) {
@@ -202,6 +209,46 @@ fn compare(draft: &ModelBundle, tokenizer: &TextTokenizer, texts: &[Arc<Tokens>]
         })?;
     }
     Ok(agreements)
+}
+
+/// Two ways of pooling are one if the squares of all differences are below this: the order of additions makes less.
+const ROUNDING: f64 = 1e-11;
+
+/// Leaves the variant without the part of the graph that pools, if that takes the mean of the states and scales it to
+/// length 1, which is found by comparing answers. ONNX Runtime adds in an order that depends on a batch's shape; we don't,
+/// so that a text has the same vector to the last bit whoever shares its batch.
+fn pools_by_mean(
+    draft: &Draft,
+    tokenizer: &TextTokenizer,
+    texts: &[Arc<Tokens>],
+    (pooled, states): (&[u8], Vec<u8>),
+) -> Result<bool> {
+    let bundle = draft.bundle()?;
+    let settings = bundle.settings();
+    if settings.task != Task::Embed || settings.pooling != Pooling::None {
+        return Ok(false);
+    }
+    let answers = || {
+        let mut session = open(&bundle, tokenizer, Variant::Int8)?;
+        let batches = texts.chunks(BATCH).map(|batch| session.run(batch));
+        Ok(batches.collect::<Result<Vec<_>>>()?.concat())
+    };
+    let expected: Vec<f32> = answers()?;
+    draft.write(draft::GRAPH, &states)?;
+    let same = match answers() {
+        Ok(found) => agrees(&expected, &found),
+        // States of another length than the vectors, for one.
+        Err::<_, EmbeddingError>(_) => false,
+    };
+    if !same {
+        draft.write(draft::GRAPH, pooled)?;
+    }
+    Ok(same)
+}
+
+fn agrees(expected: &[f32], found: &[f32]) -> bool {
+    let squares = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+    expected.len() == found.len() && expected.iter().zip(found).all(|pair| squares(pair) < ROUNDING)
 }
 
 fn agreement(task: Task, expected: &[f32], found: &[f32]) -> f64 {

@@ -9,6 +9,7 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, Sess
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::batch::Batch;
+use crate::bundle::{POOLED_BY_MEAN, POOLING_KEY};
 use crate::lanes::Worker;
 use crate::pooling::{Pooling, normalize};
 use crate::tokenizer::Tokens;
@@ -44,8 +45,6 @@ pub(crate) struct EncoderSession {
     normalize: bool,
     dimension: usize,
     pad_id: u32,
-    /// Whether a text that would run alone gets an empty one beside it.
-    accompany: bool,
 }
 
 impl EncoderSession {
@@ -71,7 +70,13 @@ impl EncoderSession {
             session: &session,
         };
         let inputs = interface.inputs()?;
-        let output = interface.output()?;
+        // A variant may leave pooling to us.
+        let states = variant == Variant::Int8 && interface.gives_states();
+        let output = interface.output(states)?;
+        let (pooling, normalize) = match states {
+            true => (Pooling::Mean, true),
+            false => (model.pooling, model.normalize),
+        };
         let selector = OutputSelector::no_default().with(&output);
         let options = RunOptions::new().map_err(failed)?.with_outputs(selector);
         Ok(Self {
@@ -79,11 +84,10 @@ impl EncoderSession {
             inputs,
             output,
             options,
-            pooling: model.pooling,
-            normalize: model.normalize,
+            pooling,
+            normalize,
             dimension: model.dimension,
             pad_id: settings.pad_id,
-            accompany: variant == Variant::Int8 && model.pooling == Pooling::None,
             path,
         })
     }
@@ -123,8 +127,6 @@ impl EncoderSession {
         };
         expected.check(found, batch)?;
         let mut vectors = self.pooling.apply(values, &batch.lengths, self.dimension);
-        let texts = batch.lengths.iter().filter(|&&length| length > 0).count();
-        vectors.truncate(texts * self.dimension);
         finish(&mut vectors, self.dimension, self.normalize)?;
         Ok(vectors)
     }
@@ -133,13 +135,7 @@ impl EncoderSession {
 impl Worker for EncoderSession {
     /// One vector per text, each finite. [`EmbeddingError::NotFinite`] names a text's position in the batch.
     fn run(&mut self, texts: &[Arc<Tokens>]) -> Result<Vec<f32>> {
-        let mut batch = Batch::new(texts, self.pad_id);
-        // ONNX Runtime sums the states of one text in another order than those of several, so that pooling in the graph
-        // would tell whether a text had company. An empty text is company too, and costs the packed encoder nothing.
-        if self.accompany && texts.len() == 1 {
-            batch.add_empty();
-        }
-        self.encode(&batch)
+        self.encode(&Batch::new(texts, self.pad_id))
     }
 }
 
@@ -209,10 +205,17 @@ impl Interface<'_> {
         Ok(names)
     }
 
-    /// The output that `model.toml` names, or the only one.
-    fn output(&self) -> Result<String> {
+    /// Whether the graph's output are hidden states instead of what `model.toml` says.
+    fn gives_states(&self) -> bool {
+        let metadata = self.session.metadata().ok();
+        let pooling = metadata.and_then(|metadata| metadata.custom(POOLING_KEY));
+        pooling.as_deref() == Some(POOLED_BY_MEAN)
+    }
+
+    /// The output that `model.toml` names, or the only one. Hidden states are the only one.
+    fn output(&self, states: bool) -> Result<String> {
         let outputs = self.session.outputs();
-        let named = self.bundle.settings().output.as_deref();
+        let named = self.bundle.settings().output.as_deref().filter(|_| !states);
         let chosen = match (named, outputs) {
             (Some(name), _) => outputs.iter().find(|output| output.name() == name),
             (None, [only]) => Some(only),

@@ -128,7 +128,8 @@ pub(crate) enum Axis<'a> {
     Fixed(usize),
 }
 
-fn value_info(name: &str, element: i32, axes: &[Axis<'_>]) -> ValueInfoProto {
+/// A value of a type and shape.
+pub(crate) fn value_info(name: &str, element: i32, axes: &[Axis<'_>]) -> ValueInfoProto {
     let dim = |axis: &Axis<'_>| Dimension {
         value: Some(match *axis {
             Axis::Named(name) => DimensionValue::Param(name.to_owned()),

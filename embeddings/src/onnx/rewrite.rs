@@ -14,7 +14,7 @@
 
 use std::collections::HashSet;
 
-use super::builder::{float, int, text};
+use super::builder::{Axis, float, int, text, value_info};
 use super::file::ModelFile;
 use super::graph::{IDS, MASK, TYPES};
 use super::proto::{
@@ -22,7 +22,7 @@ use super::proto::{
     TensorProto, data_type,
 };
 use super::recognize::Recognized;
-use crate::bundle::{FORMAT_KEY, SOURCE_KEY, VARIANT_FORMAT, WEIGHTS_KEY};
+use crate::bundle::{FORMAT_KEY, POOLED_BY_MEAN, POOLING_KEY, SOURCE_KEY, VARIANT_FORMAT, WEIGHTS_KEY};
 use crate::transformer::{Activation, PackedModel};
 use crate::{EmbeddingError, Result};
 
@@ -108,6 +108,21 @@ pub(crate) fn rewrite(
         model,
         data: data.bytes,
     })
+}
+
+/// Ends a rewritten graph with the hidden states: whoever runs it pools them. None where they are in 16 bits.
+pub(crate) fn without_pooling(rewritten: &ModelProto, found: &Recognized) -> Option<ModelProto> {
+    let mut model = rewritten.clone();
+    let graph = model.graph.as_mut().filter(|_| !found.half)?;
+    let axes = [
+        Axis::Named("texts"),
+        Axis::Named("tokens"),
+        Axis::Fixed(found.weights.width),
+    ];
+    graph.output = vec![value_info(&found.hidden, data_type::FLOAT, &axes)];
+    drop_unread(graph);
+    model.metadata_props.push(entry(POOLING_KEY, POOLED_BY_MEAN));
+    Some(model)
 }
 
 fn bytes(values: &[f32]) -> Vec<u8> {

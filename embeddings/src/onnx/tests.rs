@@ -386,7 +386,7 @@ fn constants_lie_aligned_in_their_file_and_metadata_binds_it() {
     assert_eq!(file.metadata("alike.weights"), Some(digest.as_str()));
     assert_eq!(
         (file.metadata("alike.source"), file.metadata("alike.format")),
-        (Some("digest"), Some("1"))
+        (Some("digest"), Some("2"))
     );
 }
 
