@@ -9,6 +9,7 @@
 
 mod event;
 mod journal;
+mod reads;
 mod repeats;
 mod replay;
 mod trending;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use event::{Event, EventError, EventType, MAX_AHEAD, MAX_ID_BYTES};
 pub use journal::{AppendError, Durability, FILE_NAME, OpenError};
+pub use reads::{Chart, Seen, Within};
 pub use replay::{DamagedLine, Replay};
 pub use trending::{Limits, Trending};
 pub use window::{UnknownWindow, Window};
