@@ -14,6 +14,7 @@ pub mod config;
 pub mod encode;
 pub mod engine;
 pub mod evaluation;
+pub mod experiments;
 pub mod http;
 pub mod jobs;
 pub mod learn;
