@@ -7,6 +7,7 @@
 mod answer;
 mod collections;
 mod error;
+mod experiments;
 pub mod filter;
 mod items;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use trending::TrendingQuery;
 pub use view::View;
 
 use crate::changes::Sealer;
+use crate::experiments::Experiments;
 use crate::placements::Placements;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
@@ -75,6 +77,7 @@ pub struct Engine {
     trending: TrendingCache,
     reranker: Option<Reranker>,
     queries: QueryCache,
+    experiments: Experiments,
 }
 
 impl Engine {
@@ -87,8 +90,10 @@ impl Engine {
         if !settings.writes.read_only {
             remove_dropped(&settings.data);
         }
+        let store = Store::open(&settings.data)?;
         let engine = Self {
-            store: Store::open(&settings.data)?,
+            experiments: experiments::open(&settings, Arc::clone(&metrics))?,
+            store,
             data: settings.data,
             reranker: settings.models.open_reranker(settings.encoder)?,
             models: Models::new(settings.models, settings.encoder),

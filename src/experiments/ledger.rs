@@ -215,9 +215,9 @@ fn replay(path: &Path, tallies: &mut Tallies) -> Result<u64, ExperimentError> {
     if bytes.len() < JOURNAL_MARK.len() {
         return Ok(0);
     }
-    let mut left = bytes
-        .strip_prefix(JOURNAL_MARK)
-        .ok_or_else(|| ExperimentError::damaged(path, "it does not begin as a journal of this version does"))?;
+    let mut left = bytes.strip_prefix(JOURNAL_MARK).ok_or_else(|| {
+        ExperimentError::damaged(path, "it does not begin as a journal of this version does")
+    })?;
     while let Some(payload) = frame(&mut left) {
         count_all(payload, tallies)
             .ok_or_else(|| ExperimentError::damaged(path, "a record is of an unknown kind"))?;

@@ -49,12 +49,7 @@ impl Record {
                 tally.expose(arm.variant, Some(unit), true);
             }
             Self::Again { arm, times } => tally.expose_again(arm.variant, times),
-            Self::Outcome {
-                arm,
-                unit,
-                kind,
-                key,
-            } => {
+            Self::Outcome { arm, unit, kind, key } => {
                 tally.outcome(arm.variant, unit, kind, key);
             }
             Self::Shadow { ref sums, .. } => tally.shadow.add(sums),

@@ -4,7 +4,7 @@ use super::definition::{Definition, Experiment, check_name, shortened};
 use super::token::name_hash;
 use super::{ExperimentError, files};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -50,6 +50,7 @@ impl From<Metadata> for Stamp {
 pub(super) struct Registry {
     path: PathBuf,
     pub experiments: BTreeMap<String, Arc<Experiment>>,
+    by_hash: HashMap<u64, Arc<Experiment>>,
     next_generation: u32,
     stamp: Option<Stamp>,
 }
@@ -60,6 +61,7 @@ impl Registry {
         Self {
             path: data.join(FILE),
             experiments: BTreeMap::new(),
+            by_hash: HashMap::new(),
             next_generation: 1,
             stamp: None,
         }
@@ -77,10 +79,20 @@ impl Registry {
         let content = read(&registry.path, &bytes)?;
         registry.next_generation = content.next_generation;
         let experiments = content.experiments.into_iter();
-        registry.experiments = experiments
-            .map(|experiment| (experiment.name.clone(), Arc::new(experiment)))
-            .collect();
+        registry.set(
+            experiments
+                .map(|experiment| (experiment.name.clone(), Arc::new(experiment)))
+                .collect(),
+        );
         Ok(registry)
+    }
+
+    fn set(&mut self, experiments: BTreeMap<String, Arc<Experiment>>) {
+        self.by_hash = experiments
+            .values()
+            .map(|experiment| (name_hash(&experiment.name), Arc::clone(experiment)))
+            .collect();
+        self.experiments = experiments;
     }
 
     /// Whether the file is another one than when it was read or written.
@@ -100,6 +112,11 @@ impl Registry {
                 name: shortened(name),
                 names: self.experiments.keys().cloned().collect(),
             })
+    }
+
+    /// The experiment of that hash.
+    pub(super) fn by_hash(&self, hash: u64) -> Option<&Arc<Experiment>> {
+        self.by_hash.get(&hash)
     }
 
     /// What `name` becomes with that definition: of a new generation where that is asked for or where what was counted
@@ -128,11 +145,11 @@ impl Registry {
 
     fn check_new(&self, name: &str) -> Result<(), ExperimentError> {
         if self.experiments.len() >= MAX_EXPERIMENTS {
-            let detail = format!("there are {MAX_EXPERIMENTS} experiments already; delete one that has ended");
+            let detail =
+                format!("there are {MAX_EXPERIMENTS} experiments already; delete one that has ended");
             return Err(ExperimentError::invalid("experiment", detail));
         }
-        let hash = name_hash(name);
-        if self.experiments.keys().any(|other| name_hash(other) == hash) {
+        if self.by_hash.contains_key(&name_hash(name)) {
             let detail = "ids cannot tell this name from that of another experiment; choose another one";
             return Err(ExperimentError::invalid("experiment", detail));
         }
@@ -174,7 +191,7 @@ impl Registry {
         let bytes = serde_json::to_vec_pretty(&content)
             .map_err(|error| ExperimentError::io(&self.path, "write", std::io::Error::other(error)))?;
         files::replace(&self.path, &bytes)?;
-        self.experiments = experiments;
+        self.set(experiments);
         self.next_generation = next_generation;
         self.stamp = self.stamp_now();
         Ok(())

@@ -170,7 +170,10 @@ mod tests {
             assert!((rbo(a, b) - expected).abs() < 1e-12, "{a} {b}: {}", rbo(a, b));
             assert!((rbo(b, a) - rbo(a, b)).abs() < 1e-12, "{a} {b}");
         }
-        assert!(rbo("abcdef", "abcdfe") > rbo("abcdef", "bacdef"), "the top counts most");
+        assert!(
+            rbo("abcdef", "abcdfe") > rbo("abcdef", "bacdef"),
+            "the top counts most"
+        );
     }
 
     #[test]

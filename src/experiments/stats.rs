@@ -34,7 +34,11 @@ impl Proportion {
 
 /// The logarithm of the gamma function at `halves`/2, from Γ(1/2) = √π and Γ(1) = 1 upwards.
 fn ln_gamma_of_half(halves: u32) -> f64 {
-    let (start, first) = if halves % 2 == 1 { (1, PI.ln() / 2.0) } else { (2, 0.0) };
+    let (start, first) = if halves % 2 == 1 {
+        (1, PI.ln() / 2.0)
+    } else {
+        (2, 0.0)
+    };
     let below = (start..halves).step_by(2);
     first + below.map(|halves| (f64::from(halves) / 2.0).ln()).sum::<f64>()
 }

@@ -20,6 +20,17 @@ pub enum OutcomeKind {
     Conversion,
 }
 
+impl OutcomeKind {
+    /// As a label of metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::Conversion => "conversion",
+        }
+    }
+}
+
 /// The counts of one variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Counts {
@@ -51,7 +62,14 @@ impl Counts {
     }
 
     pub(super) fn of_numbers(numbers: [u64; 6]) -> Self {
-        let [exposures, units, clicks, conversions, clicked_units, converted_units] = numbers;
+        let [
+            exposures,
+            units,
+            clicks,
+            conversions,
+            clicked_units,
+            converted_units,
+        ] = numbers;
         Self {
             exposures,
             units,

@@ -1,9 +1,11 @@
 //! Every metric, by what it counts.
 
 use super::encoders::EncoderMetrics;
+use super::experiments::ExperimentMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
+use crate::experiments::OutcomeKind;
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub struct Metrics {
     snapshots: SnapshotMetrics,
     writes: WriteMetrics,
     encoders: EncoderMetrics,
+    experiments: ExperimentMetrics,
 }
 
 #[derive(Debug)]
@@ -120,6 +123,7 @@ impl Metrics {
             snapshots: SnapshotMetrics::new(&registry)?,
             writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
+            experiments: ExperimentMetrics::new(&registry)?,
             registry,
         };
         register_build_info(&metrics.registry)?;
@@ -198,6 +202,26 @@ impl Metrics {
         self.trending_cache
             .with_label_values(&[if cached { "hit" } else { "miss" }])
             .inc();
+    }
+
+    /// Counts an answer given in an experiment.
+    pub fn experiment_exposed(&self, experiment: &str, variant: &str) {
+        self.experiments.exposed(experiment, variant);
+    }
+
+    /// Counts a click or conversion that counts for an experiment.
+    pub fn experiment_outcome(&self, experiment: &str, variant: &str, kind: OutcomeKind) {
+        self.experiments.outcome(experiment, variant, kind);
+    }
+
+    /// Counts a click or conversion that names a recommendation and counts for no experiment.
+    pub fn outcome_ignored(&self, reason: &str) {
+        self.experiments.ignored(reason);
+    }
+
+    /// An experiment is gone or begins anew; the series of its variants are taken back.
+    pub fn experiment_removed<'a>(&self, experiment: &str, variants: impl Iterator<Item = &'a str>) {
+        self.experiments.removed(experiment, variants);
     }
 
     /// A snapshot was opened and is served from now on, in place of the collection's previous one.
