@@ -204,7 +204,7 @@ fn a_damaged_file_is_refused_by_name_and_not_written_over() {
     for (bad, why) in [
         (&good[..good.len() - 4], "EOF"),
         (&b""[..], "EOF"),
-        (b"[]", "version"),
+        (b"[]", "invalid length"),
         (b"{\"version\":1}", "placements"),
         (
             b"{\"version\":1,\"placements\":{\"a\":{\"limit\":\"x\"}}}",
