@@ -167,10 +167,10 @@ fn variants_name_placements_and_snapshots_that_are_there() {
 }
 
 #[test]
-fn a_process_that_only_reads_follows_and_changes_nothing() {
+fn a_process_beside_the_one_that_counts_follows_and_changes_nothing() {
     let (data, server) = own_points(&[]);
     server.send("PUT", HOME, &body()).json_of(201);
-    let reader = Server::start_with(data.path(), &["--read-only".as_ref()], &[]);
+    let reader = Server::start(data.path());
     assert_eq!(
         reader.get("/v1/experiments").json(),
         server.get("/v1/experiments").json()
