@@ -81,7 +81,7 @@ impl From<PlacementsError> for EngineError {
             PlacementsError::Name { .. } | PlacementsError::TooMany | PlacementsError::TooLarge { .. } => {
                 Self::invalid("placement", error.to_string())
             }
-            error => Self::Placements(error),
+            error => Self::Placements(Box::new(error)),
         }
     }
 }
