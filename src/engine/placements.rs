@@ -64,7 +64,8 @@ impl Engine {
     /// Whether this process is the one that changes the collection, and there is room on the disk.
     fn check_placements_change(&self, collection: &str) -> Result<(), EngineError> {
         self.check_writes()?;
-        self.check_room(&*self.serving(collection)?, false)
+        let serving = self.serving(collection)?;
+        self.check_room(&serving, false)
     }
 }
 
