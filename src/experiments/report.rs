@@ -327,9 +327,9 @@ impl SampleRatio {
     fn new(units: &[u64], weights: &[f64]) -> Self {
         let tested = against_weights(units, weights);
         let p_value = tested.map(|(_, p)| p);
-        let shown = weights.iter().filter(|weight| **weight > 0.0).count();
+        let variants = weights.iter().filter(|weight| **weight > 0.0).count();
         let detail = match p_value {
-            _ if shown < 2 => "Only one variant is shown, so there is no ratio.".to_owned(),
+            _ if variants < 2 => "Only one variant is shown, so there is no ratio.".to_owned(),
             None => "There are too few units to tell whether they are split as the weights say.".to_owned(),
             Some(p) if p < MISMATCH => {
                 format!(
