@@ -158,10 +158,7 @@ fn check_pins(world: &World, shown: &[Ranked]) -> Result<(), TestCaseError> {
         prop_assert_eq!(found, place);
         prop_assert!(
             at == position || at < position && shown[at - 1..].iter().all(|ranked| ranked.pinned),
-            "{} is at {}, not {}",
-            place,
-            at,
-            position
+            "{place} is at {at}, not {position}"
         );
     }
     Ok(())
@@ -220,7 +217,7 @@ proptest! {
             let by_hand = counts(shown.iter().filter(|ranked| ranked.pinned), &shop);
             for (value, count) in counts(shown.iter(), &shop) {
                 let most = cap.count.max(by_hand.get(&value).copied().unwrap_or(0));
-                prop_assert!(count <= most, "{} of {}", count, value);
+                prop_assert!(count <= most, "{count} of {value}");
             }
         }
         let free = world.asked.limit - world.clean_pins().len();
