@@ -7,6 +7,7 @@ mod encoders;
 mod logging;
 mod metrics;
 mod register;
+mod signals;
 mod snapshots;
 mod writes;
 
