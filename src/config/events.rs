@@ -113,19 +113,34 @@ mod tests {
     fn settings_of_events_are_read_and_checked() {
         let text = "[events]\nusers = 5\nsegments = 0\n[events.types]\nwishlist = { weight = 2.0 }\n\
                     subscribe = { weight = 4, bought = true }\nview = { weight = 0.5 }\n";
-        let read = parse(text, &[("ALIKE__EVENTS__BASKETS", "7")]).unwrap().write_settings().events;
+        let read = parse(text, &[("ALIKE__EVENTS__BASKETS", "7")])
+            .unwrap()
+            .write_settings()
+            .events;
         assert_eq!((read.users, read.segments, read.baskets), (5, 0, 7));
         let weight = |name: &str| read.types.weight(&EventType::named(name));
         assert_eq!((weight("wishlist"), weight("subscribe")), (Some(2.0), Some(4.0)));
         assert_eq!((weight("view"), weight("click")), (Some(0.5), Some(1.5)));
-        assert_eq!(parse("", &[]).unwrap().write_settings().events, Settings::default());
+        assert_eq!(
+            parse("", &[]).unwrap().write_settings().events,
+            Settings::default()
+        );
         for (text, needle) in [
             ("[events]\nusers = 0\n", "events.users is 0, must be 1 to"),
             ("[events]\nsegments = 5000\n", "events.segments is 5000"),
             ("[events]\nuser = 1\n", "did you mean `users`?"),
-            ("[events.types]\nwish = { wieght = 1.0 }\n", "did you mean `weight`?"),
-            ("[events.types]\nWish = {}\n", "events.types: \"Wish\" must be 1 to 40"),
-            ("[events.types]\nview = { weight = -1.0 }\n", "events.types: view.weight is -1"),
+            (
+                "[events.types]\nwish = { wieght = 1.0 }\n",
+                "did you mean `weight`?",
+            ),
+            (
+                "[events.types]\nWish = {}\n",
+                "events.types: \"Wish\" must be 1 to 40",
+            ),
+            (
+                "[events.types]\nview = { weight = -1.0 }\n",
+                "events.types: view.weight is -1",
+            ),
         ] {
             let error = parse(text, &[]).unwrap_err().to_string();
             assert!(error.contains(needle), "{text}: {error}");

@@ -15,7 +15,9 @@ use std::sync::{Arc, PoisonError};
 #[must_use]
 pub fn checkpoints(collection: &Collection) -> Vec<PathBuf> {
     let ids = collection.snapshot_ids().unwrap_or_default();
-    let paths = ids.iter().map(|id| collection.snapshot_dir(id).join(CHECKPOINT_FILE));
+    let paths = ids
+        .iter()
+        .map(|id| collection.snapshot_dir(id).join(CHECKPOINT_FILE));
     paths.filter(|path| path.is_file()).collect()
 }
 
@@ -51,7 +53,12 @@ impl Engine {
             return Signals::in_memory_with(settings.clone());
         }
         let known = |id: &str| live.find(id).is_some();
-        let opened = Signals::open(&collection.events_dir(), &checkpoints(collection), settings, &known);
+        let opened = Signals::open(
+            &collection.events_dir(),
+            &checkpoints(collection),
+            settings,
+            &known,
+        );
         let (name, why) = (collection.name(), opened.durability());
         match why {
             Durability::Durable => tracing::info!(collection = name, "events: {}", opened.replay()),
@@ -86,7 +93,11 @@ impl Engine {
             let known = |id: &str| view.live().find(id).is_some();
             let counted = view.signals().settle(&known);
             if counted > 0 {
-                tracing::debug!(collection = view.collection(), counted, "events of items that came later count now");
+                tracing::debug!(
+                    collection = view.collection(),
+                    counted,
+                    "events of items that came later count now"
+                );
             }
         }
     }

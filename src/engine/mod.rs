@@ -31,8 +31,8 @@ mod tests;
 
 pub use answer::{Answer, Hit, PlanReport};
 pub use collections::NewCollection;
-pub use events::{carry_checkpoint, checkpoints};
 pub use error::EngineError;
+pub use events::{carry_checkpoint, checkpoints};
 pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};

@@ -294,11 +294,7 @@ fn stage(
 
 /// Puts what events have taught into the snapshot, where there were any: from memory where this process writes them, else
 /// as the newest snapshot has it.
-fn write_signals(
-    collection: &Collection,
-    view: &View,
-    writer: &SnapshotWriter,
-) -> Result<(), RebuildError> {
+fn write_signals(collection: &Collection, view: &View, writer: &SnapshotWriter) -> Result<(), RebuildError> {
     let (signals, path) = (view.signals(), writer.file(CHECKPOINT_FILE));
     if signals.durable() {
         if signals.position() > Position::START {

@@ -153,7 +153,8 @@ impl Charts {
         if fact.time > self.newest {
             self.newest = fact.time;
             let kept = WEEKS.kept * WEEKS.seconds;
-            self.repeats.forget_before(self.newest.saturating_sub(kept) / DAY_SECONDS);
+            self.repeats
+                .forget_before(self.newest.saturating_sub(kept) / DAY_SECONDS);
         }
         self.all.advance(self.newest);
         let change = self.repeats.change(fact, 0);
@@ -183,7 +184,8 @@ impl Charts {
         let silent = self.newest.saturating_sub(SILENT);
         let weak = |segment: &Segment| segment.events < FEW_EVENTS || segment.newest < silent;
         let candidates = self.segments.iter().filter(|(_, segment)| weak(segment));
-        let least = candidates.min_by_key(|(name, segment)| (segment.events, segment.newest, (*name).clone()));
+        let least =
+            candidates.min_by_key(|(name, segment)| (segment.events, segment.newest, (*name).clone()));
         let Some(least) = least.map(|(name, _)| name.clone()) else {
             return false;
         };
@@ -212,12 +214,16 @@ impl Charts {
             Chart::Trending(wanted) => {
                 let seconds = window(wanted);
                 let decay = Decay::new(HOURS.seconds, Span::last(seconds, now, Some(seconds / 2.0)));
-                counts.hours.top(&|buckets| decay.score(buckets), names, admits, limit)
+                counts
+                    .hours
+                    .top(&|buckets| decay.score(buckets), names, admits, limit)
             }
             Chart::Popular => {
                 let seconds = f64::from(WEEKS.kept * WEEKS.seconds);
                 let decay = Decay::new(WEEKS.seconds, Span::last(seconds, now, Some(POPULAR_HALF_LIFE)));
-                counts.weeks.top(&|buckets| decay.score(buckets), names, admits, limit)
+                counts
+                    .weeks
+                    .top(&|buckets| decay.score(buckets), names, admits, limit)
             }
             Chart::Rising(wanted) => {
                 let seconds = window(wanted);

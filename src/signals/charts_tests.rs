@@ -48,10 +48,17 @@ impl World {
 
     fn chart(&self, chart: Chart, segment: Option<&str>, now: Timestamp) -> Vec<(String, f64)> {
         let now = now.as_millisecond() as f64 / 1e3;
-        self.charts.top((chart, segment), now, &self.names, &|_| true, usize::MAX)
+        self.charts
+            .top((chart, segment), now, &self.names, &|_| true, usize::MAX)
     }
 
-    fn top(&self, now: Timestamp, window: Window, admits: &dyn Fn(&str) -> bool, limit: usize) -> Vec<(String, f64)> {
+    fn top(
+        &self,
+        now: Timestamp,
+        window: Window,
+        admits: &dyn Fn(&str) -> bool,
+        limit: usize,
+    ) -> Vec<(String, f64)> {
         let (chart, now) = (Chart::Trending(window), now.as_millisecond() as f64 / 1e3);
         self.charts.top((chart, None), now, &self.names, admits, limit)
     }
@@ -156,7 +163,10 @@ fn what_is_popular_was_wanted_for_long() {
         .collect();
     events.extend((0..20).map(|user| event("hot", EventType::View, Some(&format!("u{user}")), days_ago(0))));
     let world = counted(&events);
-    assert_eq!(ids(&world.chart(Chart::Popular, None, noon())), ["evergreen", "hot"]);
+    assert_eq!(
+        ids(&world.chart(Chart::Popular, None, noon())),
+        ["evergreen", "hot"]
+    );
     assert_eq!(ids(&everything(&world, Window::Day)), ["hot", "evergreen"]);
 }
 
@@ -164,18 +174,22 @@ fn what_is_popular_was_wanted_for_long() {
 fn what_rises_gets_more_than_before_and_enough() {
     let hours_ago = |hours: i64| noon() - SignedDuration::from_hours(hours);
     let by = |item: &str, users: std::ops::Range<u32>, hours: i64| -> Vec<Event> {
-        users.map(|user| event(item, EventType::View, Some(&format!("u{user}")), hours_ago(hours))).collect()
+        users
+            .map(|user| event(item, EventType::View, Some(&format!("u{user}")), hours_ago(hours)))
+            .collect()
     };
-    let world = counted(&[
-        by("rising", 0..40, 3),
-        by("rising", 0..5, 30),
-        by("steady", 0..100, 3),
-        by("steady", 0..100, 30),
-        by("falling", 0..5, 3),
-        by("falling", 0..50, 30),
-        by("hardly", 0..2, 3),
-    ]
-    .concat());
+    let world = counted(
+        &[
+            by("rising", 0..40, 3),
+            by("rising", 0..5, 30),
+            by("steady", 0..100, 3),
+            by("steady", 0..100, 30),
+            by("falling", 0..5, 3),
+            by("falling", 0..50, 30),
+            by("hardly", 0..2, 3),
+        ]
+        .concat(),
+    );
     let found = world.chart(Chart::Rising(Window::Day), None, noon());
     assert_eq!(ids(&found), ["rising"]);
     assert!((found[0].1 - 50.0 / 15.0).abs() < 1e-9, "{found:?}");
@@ -185,7 +199,12 @@ fn what_rises_gets_more_than_before_and_enough() {
 fn segments_have_charts_of_their_own_and_cannot_be_crowded_out() {
     let in_segment = |item: &str, user: u32, segment: &str| Event {
         segment: Some(segment.to_owned()),
-        ..event(item, EventType::View, Some(&format!("u{user}")), noon() - 1.hour())
+        ..event(
+            item,
+            EventType::View,
+            Some(&format!("u{user}")),
+            noon() - 1.hour(),
+        )
     };
     let mut world = World::new();
     for user in 0..20 {
@@ -212,10 +231,27 @@ fn one_shopper_cannot_lift_an_item_over_what_many_want() {
     let mut events: Vec<Event> = (0..24 * 60)
         .map(|minute: i64| event("pushed", EventType::View, Some("bot"), noon() - minute.minutes()))
         .collect();
-    events.extend((0..10).map(|user| event("liked", EventType::View, Some(&format!("u{user}")), noon() - 1.hour())));
+    events.extend((0..10).map(|user| {
+        event(
+            "liked",
+            EventType::View,
+            Some(&format!("u{user}")),
+            noon() - 1.hour(),
+        )
+    }));
     events.extend((0..100).map(|_| event("flooded", EventType::View, None, noon() - 1.hour())));
-    events.extend((0..60).map(|user| event("loved", EventType::View, Some(&format!("u{user}")), noon() - 1.hour())));
-    assert_eq!(ids(&everything(&counted(&events), Window::Day)), ["loved", "flooded", "liked", "pushed"]);
+    events.extend((0..60).map(|user| {
+        event(
+            "loved",
+            EventType::View,
+            Some(&format!("u{user}")),
+            noon() - 1.hour(),
+        )
+    }));
+    assert_eq!(
+        ids(&everything(&counted(&events), Window::Day)),
+        ["loved", "flooded", "liked", "pushed"]
+    );
 }
 
 const SMALL: Limits = Limits {
@@ -237,7 +273,7 @@ fn a_flood_of_items_stays_within_the_limits_and_keeps_the_popular() {
         }
         assert!(counts.len() <= SMALL.items);
     }
-    let all = |buckets: &[(u32, u32)]| buckets.iter().map(|(_, units)| f64::from(*units)).sum();
+    let all = |buckets: &[(u32, u32)]| -> f64 { buckets.iter().map(|(_, units)| f64::from(*units)).sum() };
     assert_eq!(ids(&counts.top(&all, &names, &|_| true, 1)), ["popular"]);
 }
 
@@ -259,8 +295,16 @@ fn any_time_at_all_is_survived() {
     let mut trending = World::new();
     for time in [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH, noon()] {
         trending.add(&event("i", EventType::View, None, time));
-        for chart in Window::ALL.into_iter().flat_map(|window| [Chart::Trending(window), Chart::Rising(window), Chart::Popular]) {
-            assert!(trending.chart(chart, None, time).iter().all(|(_, score)| score.is_finite()));
+        for chart in Window::ALL
+            .into_iter()
+            .flat_map(|window| [Chart::Trending(window), Chart::Rising(window), Chart::Popular])
+        {
+            assert!(
+                trending
+                    .chart(chart, None, time)
+                    .iter()
+                    .all(|(_, score)| score.is_finite())
+            );
         }
     }
 }

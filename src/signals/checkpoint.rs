@@ -105,11 +105,7 @@ pub(super) fn write(path: &Path, position: Position, state: &State) -> Result<Ch
     write_all(BufWriter::with_capacity(BUFFER, hashing), position, state).map_err(failed(path, "write"))
 }
 
-fn write_all(
-    mut to: BufWriter<Hashing<File>>,
-    position: Position,
-    state: &State,
-) -> io::Result<Checkpoint> {
+fn write_all(mut to: BufWriter<Hashing<File>>, position: Position, state: &State) -> io::Result<Checkpoint> {
     to.write_all(&MAGIC)?;
     to.write_all(&VERSION.to_le_bytes())?;
     to.write_all(&[0; 4])?;
@@ -145,7 +141,8 @@ fn header(file: &mut File, path: &Path) -> Result<Position, CheckpointError> {
     if header[..8] != MAGIC {
         return Err(damaged("it does not start as one"));
     }
-    let mut from = In(&mut &header[8..]);
+    let mut rest = &header[8..];
+    let mut from = In(&mut rest);
     let (version, _zero) = (from.short(), from.short());
     match (version, from.long()) {
         (Ok(VERSION), Ok(position)) => Ok(Position(position)),
@@ -175,7 +172,7 @@ pub(super) fn read(path: &Path, settings: &Settings) -> Result<(Position, State)
 }
 
 fn check_digest(file: &mut File, path: &Path) -> Result<(), CheckpointError> {
-    let digests = |file: &mut File| {
+    let digests = |file: &mut File| -> io::Result<(blake3::Hash, blake3::Hash)> {
         let length = file.seek(SeekFrom::End(0))?.saturating_sub(DIGEST_BYTES);
         file.seek(SeekFrom::Start(0))?;
         let mut hasher = blake3::Hasher::new();

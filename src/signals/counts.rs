@@ -90,7 +90,9 @@ impl Counts {
     /// Takes back what was added.
     pub(super) fn take(&mut self, item: u32, time: u32, units: u32) {
         let at = time / self.calendar.seconds;
-        let Some(buckets) = self.items.get_mut(&item) else { return };
+        let Some(buckets) = self.items.get_mut(&item) else {
+            return;
+        };
         let Ok(place) = buckets.binary_search_by_key(&at, |bucket| bucket.at) else {
             return;
         };
@@ -255,7 +257,10 @@ impl<'a> Best<'a> {
 
     pub(super) fn into_list(self) -> Vec<(String, f64)> {
         let sorted = self.found.into_sorted_vec();
-        sorted.into_iter().map(|found| (found.id.to_owned(), found.score)).collect()
+        sorted
+            .into_iter()
+            .map(|found| (found.id.to_owned(), found.score))
+            .collect()
     }
 }
 

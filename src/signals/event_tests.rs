@@ -88,7 +88,10 @@ fn wrong_values_name_the_field() {
         ("time", json!("1999-12-31T23:59:59.999Z")),
         ("time", json!(1_795_175_999)),
     ] {
-        let error = parse(with(field, value)).unwrap().validate(noon(), &Types::default()).unwrap_err();
+        let error = parse(with(field, value))
+            .unwrap()
+            .validate(noon(), &Types::default())
+            .unwrap_err();
         assert_eq!(error.field(), field);
         assert!(error.to_string().contains(&format!("`{field}`")), "{error}");
     }
@@ -102,7 +105,12 @@ fn limits_themselves_are_accepted() {
         ("time", json!("2026-11-20T12:05:00Z")),
         ("time", json!("2000-01-01T00:00:00Z")),
     ] {
-        assert_eq!(parse(with(field, value)).unwrap().validate(noon(), &Types::default()), Ok(()));
+        assert_eq!(
+            parse(with(field, value))
+                .unwrap()
+                .validate(noon(), &Types::default()),
+            Ok(())
+        );
     }
 }
 
@@ -117,5 +125,10 @@ fn a_rating_has_a_value_of_its_range() {
     for wrong in [json!(null), json!(-1), json!(5.5)] {
         assert_eq!(rated(wrong).unwrap_err().field(), "value");
     }
-    assert_eq!(parse(with("value", json!(99.95))).unwrap().validate(noon(), &Types::default()), Ok(()));
+    assert_eq!(
+        parse(with("value", json!(99.95)))
+            .unwrap()
+            .validate(noon(), &Types::default()),
+        Ok(())
+    );
 }

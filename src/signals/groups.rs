@@ -113,9 +113,13 @@ impl Groups {
         if rings.len() <= at {
             rings.resize_with(at + 1, Ring::default);
         }
-        let touched = self.lists.touch(key, touch, names, &mut |key, gone: &Touch| {
+        let touched = self.lists.touch(key, touch, names, &mut |list, gone: &Touch| {
+            // The list that this is for may go at once; this item has not entered its ring yet.
+            if (list, gone.item) == (key, touch.item) {
+                return;
+            }
             if let Some(ring) = rings.get_mut(gone.item as usize) {
-                ring.leave(key);
+                ring.leave(list);
             }
         });
         match touched {
@@ -169,12 +173,17 @@ impl Groups {
                 *counts.entry(touch.item).or_default() += 1;
             }
         }
-        let scored = counts.into_iter().map(|(other, count)| (other, self.score(ring, other, count)));
+        let scored = counts
+            .into_iter()
+            .map(|(other, count)| (other, self.score(ring, other, count)));
         scored.collect()
     }
 
     fn score(&self, ring: &Ring, other: u32, count: u32) -> f64 {
-        let lists = self.rings.get(other as usize).map_or(count, |other| other.lists.max(count));
+        let lists = self
+            .rings
+            .get(other as usize)
+            .map_or(count, |other| other.lists.max(count));
         let share = f64::from(count) / ring.entries.len().max(1) as f64;
         let cosine = share * (f64::from(ring.lists) / f64::from(lists)).sqrt();
         cosine.min(1.0) * f64::from(count) / (f64::from(count) + SHRINK)
@@ -251,7 +260,11 @@ mod tests {
         fn score(&self, items: &[&str], other: &str) -> f64 {
             let number = |id: &&str| self.names.find(id).unwrap();
             let items: Vec<u32> = items.iter().map(number).collect();
-            self.groups.together(&items).get(&number(&other)).copied().unwrap_or(0.0)
+            self.groups
+                .together(&items)
+                .get(&number(&other))
+                .copied()
+                .unwrap_or(0.0)
         }
     }
 
@@ -298,7 +311,10 @@ mod tests {
         }
         let a = world.names.find("a").unwrap() as usize;
         let ring = &world.groups.rings[a];
-        assert_eq!((ring.lists as usize, ring.entries.len()), (world.groups.len(), world.groups.len()));
+        assert_eq!(
+            (ring.lists as usize, ring.entries.len()),
+            (world.groups.len(), world.groups.len())
+        );
         let entries: usize = world.groups.rings.iter().map(|ring| ring.entries.len()).sum();
         assert_eq!(entries, 2 * world.groups.len());
     }

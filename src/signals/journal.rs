@@ -69,7 +69,9 @@ impl fmt::Display for Replay {
         if self.torn_bytes > 0 {
             write!(f, "; {} bytes of an unfinished write at the end", self.torn_bytes)?;
         }
-        self.problems.iter().try_for_each(|problem| write!(f, "; {problem}"))
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "; {problem}"))
     }
 }
 
@@ -117,10 +119,15 @@ pub(super) fn open(source: &Source<'_>) -> Opened {
 
 /// The newest checkpoint that can be read, or nothing.
 fn load(source: &Source<'_>, replay: &mut Replay) -> (Position, State) {
-    let position = |path: &&PathBuf| checkpoint::checkpoint_position(path).ok();
-    let mut newest_first: Vec<&PathBuf> = source.checkpoints.iter().collect();
-    newest_first.sort_by_key(|path| std::cmp::Reverse(position(path)));
-    for path in newest_first {
+    let mut found = Vec::new();
+    for path in source.checkpoints {
+        match checkpoint::checkpoint_position(path) {
+            Ok(position) => found.push((position, path)),
+            Err(error) => replay.problems.push(error.to_string()),
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    for (_, path) in found {
         match checkpoint::read(path, source.settings) {
             Ok((position, state)) => {
                 replay.checkpoint = Some(position);
@@ -132,11 +139,7 @@ fn load(source: &Source<'_>, replay: &mut Replay) -> (Position, State) {
     (Position::START, State::new(source.settings))
 }
 
-fn open_log(
-    source: &Source<'_>,
-    start: Position,
-    replay: &mut Replay,
-) -> (Option<Box<dyn Log>>, Durability) {
+fn open_log(source: &Source<'_>, start: Position, replay: &mut Replay) -> (Option<Box<dyn Log>>, Durability) {
     if !source.write {
         return (None, Durability::None);
     }
@@ -223,19 +226,26 @@ impl Opened {
             false => Ok(()),
         });
         if let Err(error) = imported {
-            self.replay.problems.push(format!("{}: not taken over: {error}", path.display()));
+            self.replay
+                .problems
+                .push(format!("{}: not taken over: {error}", path.display()));
         }
     }
 
     fn import_lines(&mut self, file: &File, source: &Source<'_>) -> Result<(), String> {
         let mut events = Vec::new();
         let mut failed = Ok(());
-        let found = read_lines(file, Timestamp::now(), &source.settings.types, &mut |line, event| {
-            events.push(with_id(event, line));
-            if events.len() >= CHUNK && failed.is_ok() {
-                failed = self.import_events(&std::mem::take(&mut events), source);
-            }
-        });
+        let found = read_lines(
+            file,
+            Timestamp::now(),
+            &source.settings.types,
+            &mut |line, event| {
+                events.push(with_id(event, line));
+                if events.len() >= CHUNK && failed.is_ok() {
+                    failed = self.import_events(&std::mem::take(&mut events), source);
+                }
+            },
+        );
         let found = found.map_err(|error| error.to_string())?;
         failed?;
         self.import_events(&events, source)?;
@@ -292,7 +302,10 @@ impl Chunk {
     fn count(&mut self, opened: &mut Opened, source: &Source<'_>) {
         let types = &source.settings.types;
         let ready = |document: Option<Box<str>>| Fact::of(&from_record(&document?).ok()?, types);
-        let facts: Vec<Option<Fact>> = std::mem::take(&mut self.documents).into_par_iter().map(ready).collect();
+        let facts: Vec<Option<Fact>> = std::mem::take(&mut self.documents)
+            .into_par_iter()
+            .map(ready)
+            .collect();
         opened.replay.events += facts.len() as u64;
         opened.replay.passed_over += facts.iter().filter(|fact| fact.is_none()).count() as u64;
         if !facts.is_empty() {

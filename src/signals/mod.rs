@@ -106,7 +106,9 @@ pub enum RecordError {
         source: EventError,
     },
     /// Too many events wait to be written.
-    #[error("{waiting} events of this collection wait to be written already (events.queue_events); none was kept, send them again shortly")]
+    #[error(
+        "{waiting} events of this collection wait to be written already (events.queue_events); none was kept, send them again shortly"
+    )]
     Full {
         /// How many.
         waiting: usize,
@@ -241,7 +243,11 @@ impl Signals {
     ///
     /// # Errors
     /// The first event that can't be accepted, too many wait, or what the disk said.
-    pub fn record_known(&self, events: &[Event], known: &dyn Fn(&str) -> bool) -> Result<Recorded, RecordError> {
+    pub fn record_known(
+        &self,
+        events: &[Event],
+        known: &dyn Fn(&str) -> bool,
+    ) -> Result<Recorded, RecordError> {
         let call = self.call(events, known)?;
         let mut recorded = Recorded {
             accepted: events.len(),
@@ -276,7 +282,9 @@ impl Signals {
             };
             if self.durable() {
                 let record = to_record(event).map_err(|error| {
-                    RecordError::Append(Arc::new(LogError::Stopped(format!("an event is no JSON: {error}"))))
+                    RecordError::Append(Arc::new(LogError::Stopped(format!(
+                        "an event is no JSON: {error}"
+                    ))))
                 })?;
                 call.bytes += record.encoded_len();
                 call.records.push(record);

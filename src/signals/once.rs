@@ -70,7 +70,10 @@ mod tests {
         for fingerprint in 0..10_000 {
             assert!(once.first(fingerprint));
             assert!(!once.first(fingerprint));
-            assert!(!once.first(fingerprint.saturating_sub(49)), "fewer than half of the limit ago");
+            assert!(
+                !once.first(fingerprint.saturating_sub(49)),
+                "fewer than half of the limit ago"
+            );
             assert!(once.len() <= 100);
         }
         assert!(once.first(0), "long forgotten");

@@ -39,7 +39,9 @@ impl Touch {
     fn merge(&mut self, other: &Self) {
         self.time = self.time.max(other.time);
         self.units = self.units.saturating_add(other.units);
-        let count = (self.tally >> 1).saturating_add(other.tally >> 1).min(u32::MAX >> 1);
+        let count = (self.tally >> 1)
+            .saturating_add(other.tally >> 1)
+            .min(u32::MAX >> 1);
         self.tally = count << 1 | (self.tally | other.tally) & 1;
     }
 
@@ -136,7 +138,9 @@ impl Profiles {
             return Touched::New;
         }
         if profile.touches.len() == profile.touches.capacity() {
-            profile.touches.reserve_exact((profile.touches.len() / 2).clamp(1, 8));
+            profile
+                .touches
+                .reserve_exact((profile.touches.len() / 2).clamp(1, 8));
         }
         profile.touches.push(touch);
         self.touches += 1;
@@ -165,7 +169,11 @@ impl Profiles {
         if self.map.len() <= self.bounds.lists && self.touches <= self.bounds.touches {
             return;
         }
-        let mut order: Vec<(u64, u64)> = self.map.iter().map(|(&key, list)| (self.standing(list), key)).collect();
+        let mut order: Vec<(u64, u64)> = self
+            .map
+            .iter()
+            .map(|(&key, list)| (self.standing(list), key))
+            .collect();
         let leaving = (order.len() / 8).max(1);
         if leaving < order.len() {
             order.select_nth_unstable(leaving);

@@ -146,16 +146,24 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let died = || Err(Arc::new(LogError::Stopped("the thread that wrote the events died".to_owned())));
+        let died = || {
+            Err(Arc::new(LogError::Stopped(
+                "the thread that wrote the events died".to_owned(),
+            )))
+        };
         let outcome = self.outcome.take().unwrap_or_else(died);
         let mut waiting = self.queue.lock();
         waiting.events -= self.events;
         waiting.leading = false;
         let tickets = std::mem::take(&mut waiting.writing);
         match outcome {
-            Ok(taken) => waiting.done.extend(tickets.into_iter().zip(taken.into_iter().map(Ok))),
+            Ok(taken) => waiting
+                .done
+                .extend(tickets.into_iter().zip(taken.into_iter().map(Ok))),
             Err(error) => {
-                let failed = tickets.into_iter().map(|ticket| (ticket, Err(Failed::Log(Arc::clone(&error)))));
+                let failed = tickets
+                    .into_iter()
+                    .map(|ticket| (ticket, Err(Failed::Log(Arc::clone(&error)))));
                 waiting.done.extend(failed);
             }
         }
@@ -187,21 +195,28 @@ mod tests {
         let (started, starting) = channel();
         let (go, gone) = channel::<()>();
         let first = std::sync::Mutex::new(Some((started, gone)));
-        let write = |calls: Vec<Call>| {
+        let write = |calls: Vec<Call>| -> Result<Vec<Taken>, Arc<LogError>> {
             appends.fetch_add(1, Ordering::Relaxed);
             // The first append lasts until everybody waits.
             if let Some((started, gone)) = first.lock().unwrap().take() {
                 started.send(()).unwrap();
                 gone.recv().unwrap();
             }
-            Ok(calls.iter().map(|call| Taken { duplicates: call.facts.len(), ..Taken::default() }).collect())
+            Ok(calls
+                .iter()
+                .map(|call| Taken {
+                    duplicates: call.facts.len(),
+                    ..Taken::default()
+                })
+                .collect())
         };
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(queue.submit(call(1), &write).unwrap().duplicates, 1));
             starting.recv().unwrap();
             for events in 2..12 {
                 let (queue, write) = (&queue, &write);
-                scope.spawn(move || assert_eq!(queue.submit(call(events), write).unwrap().duplicates, events));
+                scope
+                    .spawn(move || assert_eq!(queue.submit(call(events), write).unwrap().duplicates, events));
             }
             while queue.lock().calls.len() < 10 {
                 std::thread::yield_now();
@@ -210,7 +225,10 @@ mod tests {
         });
         assert_eq!(appends.into_inner(), 2);
         let waiting = queue.lock();
-        assert_eq!((waiting.events, waiting.done.len(), waiting.leading), (0, 0, false));
+        assert_eq!(
+            (waiting.events, waiting.done.len(), waiting.leading),
+            (0, 0, false)
+        );
     }
 
     #[test]

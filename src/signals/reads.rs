@@ -57,7 +57,9 @@ impl Signals {
     ) -> Vec<(String, f64)> {
         let state = self.state();
         let now = now.as_millisecond() as f64 / 1000.0;
-        state.charts.top((chart, segment), now, &state.items, admits, limit)
+        state
+            .charts
+            .top((chart, segment), now, &state.items, admits, limit)
     }
 
     /// [`Signals::chart`] of what is trending over all segments.
@@ -112,7 +114,8 @@ impl Signals {
     /// means anything, but always in the same.
     pub fn interactions(&self, items: usize, number: &dyn Fn(&str) -> Option<u32>) -> Interactions {
         let state = self.state();
-        let numbered = |at: usize| number(state.items.id(at as u32)).filter(|&number| (number as usize) < items);
+        let numbered =
+            |at: usize| number(state.items.id(at as u32)).filter(|&number| (number as usize) < items);
         let numbers: Vec<Option<u32>> = (0..state.items.len()).map(numbered).collect();
         let numbers = Numbers(&numbers);
         Interactions {
@@ -170,7 +173,11 @@ impl Numbers<'_> {
 
     fn baskets<'a>(&self, profiles: impl Iterator<Item = (u64, &'a Profile)>) -> Vec<Basket> {
         let basket = |(key, profile): (u64, &Profile)| {
-            let mut items: Vec<u32> = profile.touches.iter().filter_map(|touch| self.of(touch)).collect();
+            let mut items: Vec<u32> = profile
+                .touches
+                .iter()
+                .filter_map(|touch| self.of(touch))
+                .collect();
             items.sort_unstable();
             let time = i64::from(profile.last);
             (items.len() > 1).then_some((key, Basket { time, items }))

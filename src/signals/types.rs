@@ -139,7 +139,9 @@ impl Types {
         }
         let most = EventType::ALL.len() + MAX_TYPES;
         if self.by_name.len() >= most && !self.by_name.contains_key(name) {
-            return Err(format!("{name} is one too many: at most {MAX_TYPES} can be added"));
+            return Err(format!(
+                "{name} is one too many: at most {MAX_TYPES} can be added"
+            ));
         }
         let nothing = Meaning {
             units: 0,

@@ -77,7 +77,10 @@ impl Document {
             let action: String = action.chars().take(LONGEST_REASON).collect();
             return ignored(format!("action_name `{action}`"));
         };
-        let object = self.0.get("event_attributes").and_then(|attributes| attributes.get("object"));
+        let object = self
+            .0
+            .get("event_attributes")
+            .and_then(|attributes| attributes.get("object"));
         let of_object = |name: &str| object.and_then(|object| object.get(name));
         let Some(item) = text(of_object("object_id"), "event_attributes.object.object_id")? else {
             return ignored("no event_attributes.object.object_id".to_owned());
@@ -88,7 +91,10 @@ impl Document {
             None => text(self.0.get("client_id"), "client_id")?,
             session => session,
         };
-        event.basket = text(of_object("transaction_id"), "event_attributes.object.transaction_id")?;
+        event.basket = text(
+            of_object("transaction_id"),
+            "event_attributes.object.transaction_id",
+        )?;
         event.recommendation_id = self.recommendation()?;
         if let Some(time) = self.0.get("timestamp").filter(|time| !time.is_null()) {
             event.time = read_time(time).map_err(|error| UbiError {

@@ -63,7 +63,10 @@ fn what_is_missing_is_made_up_for() {
     fields["event_attributes"]["recommendation_id"] = json!("r1");
     let found = event(&document);
     assert_eq!((found.session.as_deref(), found.user), (Some("c"), None));
-    assert_eq!((found.basket.as_deref(), found.recommendation_id.as_deref()), (Some("t1"), Some("r1")));
+    assert_eq!(
+        (found.basket.as_deref(), found.recommendation_id.as_deref()),
+        (Some("t1"), Some("r1"))
+    );
     assert_eq!(found.time.to_string(), "2024-12-10T00:50:30.466Z");
 }
 
@@ -75,13 +78,26 @@ fn what_does_not_count_is_ignored_with_the_reason() {
         document
     };
     for (document, reason) in [
-        (json!({"query_id": "q", "user_query": "tea", "query_response_hit_ids": ["B1"]}), "a query"),
+        (
+            json!({"query_id": "q", "user_query": "tea", "query_response_hit_ids": ["B1"]}),
+            "a query",
+        ),
         (with("action_name", json!("search")), "action_name `search`"),
         (with("action_name", json!("rating")), "action_name `rating`"),
-        (with("event_attributes", json!(null)), "no event_attributes.object.object_id"),
-        (with("event_attributes", json!({"object": {"object_id": null}})), "no event_attributes.object.object_id"),
+        (
+            with("event_attributes", json!(null)),
+            "no event_attributes.object.object_id",
+        ),
+        (
+            with("event_attributes", json!({"object": {"object_id": null}})),
+            "no event_attributes.object.object_id",
+        ),
     ] {
-        assert_eq!(meaning(&document), Ok(Meaning::Ignored(reason.to_owned())), "{document}");
+        assert_eq!(
+            meaning(&document),
+            Ok(Meaning::Ignored(reason.to_owned())),
+            "{document}"
+        );
     }
     for (document, field) in [
         (with("timestamp", json!("yesterday")), "timestamp"),
@@ -127,7 +143,14 @@ fn a_real_sample_is_understood() {
     }
     let count = |what: &str| counts.get(what).copied().unwrap_or(0);
     assert_eq!(counts.values().sum::<usize>(), 3921);
-    assert_eq!((count("a query"), count("action_name `search`")), (473, 506), "{counts:?}");
+    assert_eq!(
+        (count("a query"), count("action_name `search`")),
+        (473, 506),
+        "{counts:?}"
+    );
     assert_eq!(count("impression"), 1999);
-    assert!(count("click") > 250 && count("cart") > 0 && count("purchase") > 0, "{counts:?}");
+    assert!(
+        count("click") > 250 && count("cart") > 0 && count("purchase") > 0,
+        "{counts:?}"
+    );
 }

@@ -33,15 +33,35 @@ impl SignalMetrics {
         let counter = |name: &str, help: &str| counters(registry, name, help, &["collection"]);
         let gauge = |name: &str, help: &str| int_gauges(registry, name, help, &["collection"]);
         Ok(Self {
-            accepted: counters(registry, "alike_events_total", "Events accepted.", &["collection", "type"])?,
+            accepted: counters(
+                registry,
+                "alike_events_total",
+                "Events accepted.",
+                &["collection", "type"],
+            )?,
             rejected: counter(
                 "alike_events_rejected_total",
                 "Events refused; without a collection when it isn't served.",
             )?,
             beside: [
-                ("duplicate", counter("alike_events_duplicate_total", "Events accepted that had been taken before.")?),
-                ("unknown", counter("alike_events_unknown_total", "Events accepted whose item was not there.")?),
-                ("ignored", counter("alike_events_ignored_total", "Documents that mean no event.")?),
+                (
+                    "duplicate",
+                    counter(
+                        "alike_events_duplicate_total",
+                        "Events accepted that had been taken before.",
+                    )?,
+                ),
+                (
+                    "unknown",
+                    counter(
+                        "alike_events_unknown_total",
+                        "Events accepted whose item was not there.",
+                    )?,
+                ),
+                (
+                    "ignored",
+                    counter("alike_events_ignored_total", "Documents that mean no event.")?,
+                ),
             ],
             held: int_gauges(
                 registry,
@@ -49,8 +69,14 @@ impl SignalMetrics {
                 "What events have taught, by what it is about.",
                 &["collection", "kind"],
             )?,
-            bytes: gauge("alike_signals_bytes", "Memory that what events have taught takes, estimated.")?,
-            position: gauge("alike_events_position", "The last event of the log that is counted.")?,
+            bytes: gauge(
+                "alike_signals_bytes",
+                "Memory that what events have taught takes, estimated.",
+            )?,
+            position: gauge(
+                "alike_events_position",
+                "The last event of the log that is counted.",
+            )?,
         })
     }
 
@@ -79,10 +105,16 @@ impl SignalMetrics {
 
     pub(super) fn hold(&self, collection: &str, held: &Held) {
         for (kind, count) in parts(held) {
-            self.held.with_label_values(&[collection, kind]).set(to_i64(count));
+            self.held
+                .with_label_values(&[collection, kind])
+                .set(to_i64(count));
         }
-        self.bytes.with_label_values(&[collection]).set(to_i64(held.bytes as u64));
-        self.position.with_label_values(&[collection]).set(to_i64(held.position.0));
+        self.bytes
+            .with_label_values(&[collection])
+            .set(to_i64(held.bytes as u64));
+        self.position
+            .with_label_values(&[collection])
+            .set(to_i64(held.position.0));
     }
 
     /// A collection is served: counters start at 0.

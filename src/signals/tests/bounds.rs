@@ -34,8 +34,14 @@ fn floods_of_everything_stay_within_the_bounds() {
             .collect();
         signals.record_known(&batch, &|id| !id.ends_with('7')).unwrap();
         let held = signals.held();
-        assert!(held.users <= 51 && held.sessions <= 61 && held.baskets <= 41, "{held:?}");
-        assert!(held.items <= 100 && held.segments <= 3 && held.remembered <= 200 && held.waiting <= 20, "{held:?}");
+        assert!(
+            held.users <= 51 && held.sessions <= 61 && held.baskets <= 41,
+            "{held:?}"
+        );
+        assert!(
+            held.items <= 100 && held.segments <= 3 && held.remembered <= 200 && held.waiting <= 20,
+            "{held:?}"
+        );
     }
     assert!(signals.held().bytes < 1 << 20, "{:?}", signals.held());
 }
@@ -43,10 +49,14 @@ fn floods_of_everything_stay_within_the_bounds() {
 #[test]
 fn strangers_do_not_push_regulars_out() {
     let signals = Signals::in_memory_with(small());
-    let regular: Vec<Event> = (0..4).map(|n| event(&format!("i{n}"), "regular", 60 * 24 * 3)).collect();
+    let regular: Vec<Event> = (0..4)
+        .map(|n| event(&format!("i{n}"), "regular", 60 * 24 * 3))
+        .collect();
     signals.record(&regular).unwrap();
     for n in 0..1_000 {
-        signals.record(&[event("i1", &format!("stranger{n}"), 0)]).unwrap();
+        signals
+            .record(&[event("i1", &format!("stranger{n}"), 0)])
+            .unwrap();
     }
     assert_eq!(signals.user("regular").len(), 4);
     assert!(signals.user("stranger1").is_empty() && !signals.user("stranger999").is_empty());
@@ -58,9 +68,15 @@ fn a_user_keeps_the_latest_items_in_any_order() {
     for events in [times.clone(), times.iter().rev().copied().collect()] {
         let signals = Signals::in_memory_with(small());
         for minutes in events {
-            signals.record(&[event(&format!("i{minutes}"), "u", minutes)]).unwrap();
+            signals
+                .record(&[event(&format!("i{minutes}"), "u", minutes)])
+                .unwrap();
         }
-        let items: Vec<String> = signals.user("u").iter().map(|seen| seen.item.to_string()).collect();
+        let items: Vec<String> = signals
+            .user("u")
+            .iter()
+            .map(|seen| seen.item.to_string())
+            .collect();
         assert_eq!(items, ["i0", "i1", "i2", "i3", "i4"]);
     }
 }
@@ -83,10 +99,18 @@ fn hostile_events_are_refused_or_harmless() {
         (with(&|event| event.value = Some(f64::INFINITY)), "value"),
     ] {
         let error = signals.record(&[hostile]).unwrap_err();
-        assert!(matches!(&error, RecordError::Invalid { source, .. } if source.field() == field), "{error}");
+        assert!(
+            matches!(&error, RecordError::Invalid { source, .. } if source.field() == field),
+            "{error}"
+        );
     }
     // A date of long ago is taken, and pushes nothing out of the charts.
-    signals.record(&[event("i1", "u1", 5), with(&|event| event.time = "2000-01-02T00:00:00Z".parse().unwrap())]).unwrap();
+    signals
+        .record(&[
+            event("i1", "u1", 5),
+            with(&|event| event.time = "2000-01-02T00:00:00Z".parse().unwrap()),
+        ])
+        .unwrap();
     let found = signals.trending(Timestamp::now(), Window::Day, &|_| true, 10);
     assert_eq!(found.len(), 1);
     assert_eq!(signals.user("u1")[0].weight, 2.0);
@@ -106,5 +130,8 @@ fn a_checkpoint_can_be_read_under_lower_bounds() {
         reopened.record(&[event("i1", &format!("new{n}"), 0)]).unwrap();
     }
     let held = reopened.held();
-    assert!(held.users < 500 && held.sessions < 500, "an eighth goes with each one that is too many: {held:?}");
+    assert!(
+        held.users < 500 && held.sessions < 500,
+        "an eighth goes with each one that is too many: {held:?}"
+    );
 }

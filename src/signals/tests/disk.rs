@@ -10,14 +10,20 @@ fn a_second_process_counts_in_memory_and_says_so() {
     let first = open(dir.path());
     first.record(&events(5)).unwrap();
     let second = open(dir.path());
-    assert_eq!((second.durability(), second.replay().events), (Durability::Locked, 5));
+    assert_eq!(
+        (second.durability(), second.replay().events),
+        (Durability::Locked, 5)
+    );
     let taken = second.record(&[event("new", "u", 0)]).unwrap();
     assert_eq!((taken.accepted, taken.durable, taken.position), (1, false, None));
     let found = second.trending(Timestamp::now(), Window::Month, &|id| id == "new", 1);
     assert_eq!(found.len(), 1);
     drop(first);
     let third = open(dir.path());
-    assert_eq!((third.durability(), third.replay().events), (Durability::Durable, 5));
+    assert_eq!(
+        (third.durability(), third.replay().events),
+        (Durability::Durable, 5)
+    );
 }
 
 /// `/sys` refuses new folders, to root as well.
@@ -28,7 +34,12 @@ fn a_folder_that_cannot_be_written_counts_in_memory_and_says_so() {
     assert_eq!(signals.durability(), Durability::ReadOnly);
     let taken = signals.record(&events(7)).unwrap();
     assert_eq!((taken.accepted, taken.durable), (7, false));
-    assert_eq!(signals.trending(Timestamp::now(), Window::Month, &|_| true, 10).len(), 7);
+    assert_eq!(
+        signals
+            .trending(Timestamp::now(), Window::Month, &|_| true, 10)
+            .len(),
+        7
+    );
 }
 
 #[test]
@@ -57,7 +68,10 @@ fn a_damaged_log_is_named_and_left_as_it_is() {
     let reopened = open(dir.path());
     assert_eq!(reopened.durability(), Durability::None);
     let problem = &reopened.replay().problems[0];
-    assert!(problem.contains("is damaged at byte 48") && problem.contains("0001.log"), "{problem}");
+    assert!(
+        problem.contains("is damaged at byte 48") && problem.contains("0001.log"),
+        "{problem}"
+    );
     assert!(!reopened.record(&events(1)).unwrap().durable);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
@@ -129,7 +143,10 @@ fn a_full_disk_changes_nothing_and_passes_once_there_is_room() {
     let now = Timestamp::now();
     let before = (signals.generation(), everything(&signals, now));
     let error = signals.record(&[event("i1", "u1", 0)]).unwrap_err();
-    assert!(matches!(&error, RecordError::Append(cause) if cause.is_disk_full()), "{error}");
+    assert!(
+        matches!(&error, RecordError::Append(cause) if cause.is_disk_full()),
+        "{error}"
+    );
     assert!(error.to_string().contains("none was kept"), "{error}");
     assert_eq!((signals.generation(), everything(&signals, now)), before);
     log.0.lock().unwrap().1 = false;
@@ -151,7 +168,10 @@ fn many_write_and_read_at_once() {
             scope.spawn(move || {
                 start.wait();
                 for batch in 0..BATCHES {
-                    let two = [event("i1", &format!("{writer}/{batch}"), 0), event("i2", "one", 0)];
+                    let two = [
+                        event("i1", &format!("{writer}/{batch}"), 0),
+                        event("i2", "one", 0),
+                    ];
                     signals.record(&two).unwrap();
                 }
             });

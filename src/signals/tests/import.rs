@@ -7,7 +7,10 @@ use std::fs::File;
 /// A folder as an earlier version left it.
 fn old(events: &[Event]) -> TempDir {
     let dir = TempDir::new().unwrap();
-    let lines: String = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
+    let lines: String = events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap() + "\n")
+        .collect();
     fs::write(dir.path().join(OLD_FILE), lines).unwrap();
     dir
 }
@@ -18,7 +21,10 @@ fn events_of_an_earlier_version_are_taken_over_once() {
     (all[3].user, all[4].user) = (None, None);
     let dir = old(&all);
     let signals = open(dir.path());
-    assert_eq!((signals.replay().imported, signals.position()), (100, Position(100)));
+    assert_eq!(
+        (signals.replay().imported, signals.position()),
+        (100, Position(100))
+    );
     assert!(signals.replay().problems.is_empty() && signals.durable());
     let expected = Signals::in_memory();
     expected.record(&all).unwrap();
@@ -38,7 +44,11 @@ fn an_import_that_was_interrupted_starts_again_and_counts_once() {
     let dir = old(&all);
     let now = Timestamp::now();
     let before = everything(&open(dir.path()), now);
-    fs::rename(dir.path().join("events.jsonl.imported"), dir.path().join(OLD_FILE)).unwrap();
+    fs::rename(
+        dir.path().join("events.jsonl.imported"),
+        dir.path().join(OLD_FILE),
+    )
+    .unwrap();
     let again = open(dir.path());
     assert_eq!((again.replay().events, again.replay().imported), (50, 50));
     assert_eq!(everything(&again, now), before);
@@ -53,7 +63,10 @@ fn damaged_lines_are_named_and_the_rest_is_taken() {
     let signals = open(dir.path());
     assert_eq!(signals.replay().imported, 3);
     let problem = &signals.replay().problems[0];
-    assert!(problem.contains("events.jsonl") && problem.contains("line 2"), "{problem}");
+    assert!(
+        problem.contains("events.jsonl") && problem.contains("line 2"),
+        "{problem}"
+    );
 }
 
 #[test]
