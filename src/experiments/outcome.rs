@@ -57,7 +57,7 @@ impl<'a> Outcome<'a> {
             _ => return None,
         };
         Some(Self {
-            recommendation_id: recommendation_of(event)?,
+            recommendation_id: event.recommendation_id.as_deref()?,
             collection: &event.collection,
             item: &event.item,
             kind,
@@ -73,11 +73,6 @@ impl<'a> Outcome<'a> {
         hasher.update(self.item.as_bytes());
         first_word(&hasher.finalize())
     }
-}
-
-/// The recommendation that an event names.
-fn recommendation_of(_event: &Event) -> Option<&str> {
-    None
 }
 
 impl Experiments {

@@ -8,6 +8,7 @@ mod experiments;
 mod logging;
 mod metrics;
 mod register;
+mod signals;
 mod snapshots;
 mod writes;
 
