@@ -1,0 +1,237 @@
+//! Which items foretell which: per item, a ridge regression on the items that go with it most.
+//!
+//! With all items as neighbors this is EASE (Steck 2019, *Embarrassingly Shallow Autoencoders for Sparse Data*): the
+//! weights of column j solve `(G + D) w = g_j` without row and column j, with `D` the ridge on the diagonal. With few of
+//! them it is fsSLIM with a ridge, and costs `neighbors³ / 6` per item whatever the catalog's size.
+
+use super::csr::{Csr, Gram};
+use super::dense::Square;
+use alike_indexes::kernel::Kernels;
+use rayon::prelude::*;
+
+/// As often a system that is not positive definite (its Gram matrix was cut) is tried again with a stronger ridge.
+const TRIES: usize = 12;
+
+/// How weights are fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ridge {
+    /// Added to the diagonal.
+    pub ridge: f32,
+    /// Added to the diagonal as a share of it.
+    pub share: f32,
+    /// Items that an item is foretold by, at most.
+    pub neighbors: usize,
+    /// Up to this many items, one inverse of the whole matrix gives all weights.
+    pub dense_up_to: usize,
+}
+
+impl Ridge {
+    /// The weights: row i holds what an interaction with item i adds to the score of others.
+    pub fn fit(&self, gram: &Gram, kernels: &Kernels) -> Csr {
+        let items = gram.diagonal.len();
+        let whole = (items <= self.dense_up_to)
+            .then(|| self.whole(gram, kernels))
+            .flatten();
+        let by_target = whole.unwrap_or_else(|| self.by_neighborhood(gram, kernels));
+        Csr::from_rows(&by_target).transposed(items)
+    }
+
+    fn diagonal(&self, value: f32) -> f32 {
+        value * (1.0 + self.share) + self.ridge
+    }
+
+    /// All weights by one inverse; of each column the largest.
+    fn whole(&self, gram: &Gram, kernels: &Kernels) -> Option<Vec<Vec<(u32, f32)>>> {
+        let items = gram.diagonal.len();
+        let mut matrix = Square::zeros(items);
+        for item in 0..items {
+            let row = matrix.row_mut(item);
+            for (other, value) in gram.pairs.entries(item) {
+                row[other as usize] = value;
+            }
+            row[item] = self.diagonal(gram.diagonal[item]);
+        }
+        let inverse = matrix.inverse(kernels)?;
+        let column = |target: usize| {
+            let row = inverse.row(target);
+            let weight = |(other, value): (usize, &f32)| (other as u32, -value / row[target]);
+            let others = row.iter().enumerate().filter(|(other, _)| *other != target);
+            largest(others.map(weight).collect(), self.neighbors)
+        };
+        Some((0..items).into_par_iter().map(column).collect())
+    }
+
+    fn by_neighborhood(&self, gram: &Gram, kernels: &Kernels) -> Vec<Vec<(u32, f32)>> {
+        let items = gram.diagonal.len();
+        let start = || Local {
+            matrix: Square::default(),
+            place: vec![NOWHERE; items],
+        };
+        (0..items)
+            .into_par_iter()
+            .map_init(start, |local, target| local.solve(self, gram, target, kernels))
+            .collect()
+    }
+}
+
+/// The place of an item that is no neighbor.
+const NOWHERE: u32 = u32::MAX;
+
+/// One item's system; its memory is used again for the next one.
+struct Local {
+    matrix: Square,
+    /// Each item's place among the neighbors.
+    place: Vec<u32>,
+}
+
+impl Local {
+    fn solve(&mut self, settings: &Ridge, gram: &Gram, target: usize, kernels: &Kernels) -> Vec<(u32, f32)> {
+        let neighbors = nearest(gram, target, settings.neighbors);
+        let mut ridge = settings.ridge;
+        for _ in 0..TRIES {
+            self.fill(&Ridge { ridge, ..*settings }, gram, &neighbors);
+            if self.matrix.factor(kernels) {
+                let mut weights: Vec<f32> = neighbors.iter().map(|entry| entry.1).collect();
+                self.matrix.solve(&mut weights, kernels);
+                return neighbors.iter().map(|entry| entry.0).zip(weights).collect();
+            }
+            ridge = ridge * 4.0 + 1e-3;
+        }
+        Vec::new()
+    }
+
+    fn fill(&mut self, settings: &Ridge, gram: &Gram, neighbors: &[(u32, f32)]) {
+        for (at, (item, _)) in neighbors.iter().enumerate() {
+            self.place[*item as usize] = at as u32;
+        }
+        self.matrix.reset(neighbors.len());
+        for (at, (item, _)) in neighbors.iter().enumerate() {
+            for (other, value) in gram.pairs.entries(*item as usize) {
+                let place = self.place[other as usize];
+                if place != NOWHERE {
+                    // A cut row may lack what the other one has.
+                    let (low, high) = ((place as usize).min(at), (place as usize).max(at));
+                    self.matrix.row_mut(high)[low] = value;
+                }
+            }
+            self.matrix.row_mut(at)[at] = settings.diagonal(gram.diagonal[*item as usize]);
+        }
+        for (item, _) in neighbors {
+            self.place[*item as usize] = NOWHERE;
+        }
+    }
+}
+
+/// The items of highest cosine, with their entries, by number.
+fn nearest(gram: &Gram, item: usize, count: usize) -> Vec<(u32, f32)> {
+    let mut found: Vec<_> = gram.pairs.entries(item).collect();
+    if found.len() > count {
+        let rank = |&(other, value): &(u32, f32)| gram.cosine(item, other, value);
+        found.select_nth_unstable_by(count, |a, b| rank(b).total_cmp(&rank(a)).then(a.0.cmp(&b.0)));
+        found.truncate(count);
+    }
+    found.sort_unstable_by_key(|entry| entry.0);
+    found
+}
+
+/// The entries farthest from 0, by number; zeros are left out.
+fn largest(mut entries: Vec<(u32, f32)>, count: usize) -> Vec<(u32, f32)> {
+    entries.retain(|entry| entry.1 != 0.0);
+    if entries.len() > count {
+        entries.select_nth_unstable_by(count, |a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        entries.truncate(count);
+        entries.sort_unstable_by_key(|entry| entry.0);
+    }
+    entries
+}
+
+/// Cosines of the Gram matrix: item-kNN. Row i holds the `neighbors` items most like i.
+pub(super) fn cosines(gram: &Gram, neighbors: usize) -> Csr {
+    let row = |item: usize| {
+        let near = nearest(gram, item, neighbors).into_iter();
+        near.map(|(other, value)| (other, gram.cosine(item, other, value)))
+            .collect()
+    };
+    let rows: Vec<Vec<_>> = (0..gram.diagonal.len()).into_par_iter().map(row).collect();
+    Csr::from_rows(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gram(items: usize) -> Gram {
+        let row = |row: usize| {
+            let holds = |item: &usize| (row * 7919 + item * 104_729 + row * item * 31) % 101 < 45;
+            (0..items).filter(holds).map(|item| (item as u32, 1.0)).collect()
+        };
+        let rows: Vec<Vec<_>> = (0..80).map(row).collect();
+        Gram::of(&Csr::from_rows(&rows), &[1.0; 80], items, items)
+    }
+
+    fn ridge(neighbors: usize, dense_up_to: usize) -> Ridge {
+        Ridge {
+            ridge: 3.0,
+            share: 0.2,
+            neighbors,
+            dense_up_to,
+        }
+    }
+
+    #[test]
+    fn with_all_items_as_neighbors_it_is_the_dense_solution() {
+        let kernels = Kernels::detect().unwrap();
+        let gram = gram(24);
+        assert!(
+            (0..24).all(|item| gram.pairs.row(item).0.len() == 23),
+            "all go together"
+        );
+        let local = ridge(24, 0).fit(&gram, kernels);
+        let dense = ridge(24, 24).fit(&gram, kernels);
+        for item in 0..24 {
+            let of = |matrix: &Csr| {
+                let mut row = [0.0; 24];
+                matrix
+                    .entries(item)
+                    .for_each(|(other, value)| row[other as usize] = value);
+                row
+            };
+            for (a, b) in of(&local).iter().zip(of(&dense)) {
+                assert!((a - b).abs() < 1e-4, "{item}: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_explain_the_item_and_not_itself() {
+        let kernels = Kernels::detect().unwrap();
+        let weights = ridge(5, 0).fit(&gram(24), kernels);
+        assert!((0..24).all(|item| weights.entries(item).all(|(other, _)| other != item as u32)));
+        assert!(weights.values.iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn a_system_that_is_not_positive_definite_is_solved_with_more_ridge() {
+        let kernels = Kernels::detect().unwrap();
+        let pairs = Csr::from_rows(&[
+            vec![(1, 9.0), (2, 9.0)],
+            vec![(0, 9.0), (2, -9.0)],
+            vec![(0, 9.0), (1, -9.0)],
+        ]);
+        let gram = Gram {
+            diagonal: vec![1.0; 3],
+            pairs,
+        };
+        let settings = Ridge {
+            ridge: 0.0,
+            ..ridge(3, 0)
+        };
+        assert!(
+            settings
+                .fit(&gram, kernels)
+                .values
+                .iter()
+                .all(|value| value.is_finite())
+        );
+    }
+}
