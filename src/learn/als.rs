@@ -118,10 +118,16 @@ fn add(to: &mut [f32], what: &[f32], factor: f32) {
     }
 }
 
+fn zeros(size: usize) -> Square {
+    let mut square = Square::default();
+    square.reset(size);
+    square
+}
+
 /// `YᵀY` of vectors back to back.
 pub(super) fn squares(vectors: &[f32], dimension: usize) -> Square {
     let part = |vectors: &[f32]| {
-        let mut sum = Square::zeros(dimension);
+        let mut sum = zeros(dimension);
         for vector in vectors.chunks(dimension) {
             for (at, value) in vector.iter().enumerate() {
                 add(sum.row_mut(at), vector, *value);
@@ -131,7 +137,7 @@ pub(super) fn squares(vectors: &[f32], dimension: usize) -> Square {
     };
     let chunk = (CHUNK * dimension).max(1);
     let parts: Vec<Square> = vectors.par_chunks(chunk).map(part).collect();
-    parts.iter().fold(Square::zeros(dimension), |mut sum, part| {
+    parts.iter().fold(zeros(dimension), |mut sum, part| {
         add(&mut sum.values, &part.values, 1.0);
         sum
     })

@@ -197,7 +197,6 @@ fn newton(slope: &Slope, weights: &[f64], kernels: &Kernels) -> Option<Vec<f64>>
     let gradient = slope.gradient.iter().zip(weights);
     let mut step: Vec<f32> = gradient.map(|(g, w)| (g + f64::from(ridge) * w) as f32).collect();
     if !matrix.factor(kernels) {
-        if std::env::var("DBG").is_ok() { eprintln!("newton {matrix:?}"); }
         return None;
     }
     matrix.solve(&mut step, kernels);

@@ -2,14 +2,15 @@
 
 use super::profile::Seen;
 use super::view::{
-    COMES_BACK, EVER_POPULAR, IN_BASKETS, LINKS, LONG_POPULAR, LinkKind, NOW_POPULAR, POPULAR, View,
+    COMES_BACK, EVER_POPULAR, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_POPULAR, LinkKind, NOW_POPULAR, POPULAR,
+    View,
 };
 use std::cell::RefCell;
 
 /// Features of a candidate for a user.
-pub(super) const USER_FEATURES: usize = 14;
+pub(super) const USER_FEATURES: usize = 15;
 /// Features of a candidate for a basket.
-pub(super) const BASKET_FEATURES: usize = 8;
+pub(super) const BASKET_FEATURES: usize = 14;
 
 /// Days after which what a user did with an item says half as much about what comes next.
 pub(super) const PROFILE_HALF_LIFE: f32 = 120.0;
@@ -21,6 +22,9 @@ pub(super) const CANDIDATES: usize = 400;
 const BEST: usize = 20;
 /// Below this share of the unit, sums don't differ.
 const LEAST: f32 = 1e-3;
+
+/// The place of items that are in the basket.
+const IN_BASKET: u32 = u32::MAX;
 
 /// Sums per item, kept for the next call of the same thread.
 #[derive(Default)]
@@ -218,7 +222,7 @@ fn choose(
                 units[LinkKind::Session as usize],
             )
         };
-        let own = seen.get((cell.place as usize).wrapping_sub(1));
+        let own = seen_of(&cell, seen);
         let again = if own.is_some_and(|seen| seen.recent > 0.1) {
             3.0
         } else {
@@ -237,24 +241,44 @@ fn user_features(
     units: &[f32; LINKS],
 ) -> [f32; USER_FEATURES] {
     let known = view.item(item);
-    let mut features = [0.0; USER_FEATURES];
-    for kind in 0..LINKS {
-        features[kind] = level(cell.sums[kind], units[kind]);
+    let of = |kind: LinkKind| level(cell.sums[kind as usize], units[kind as usize]);
+    let [recent, times, has, back] = again(seen_of(cell, seen), &known);
+    [
+        of(LinkKind::Recent),
+        of(LinkKind::Lasting),
+        of(LinkKind::Basket),
+        of(LinkKind::Cosine),
+        of(LinkKind::Session),
+        of(LinkKind::Content),
+        known[NOW_POPULAR],
+        known[POPULAR],
+        known[LONG_POPULAR],
+        known[EVER_POPULAR],
+        recent,
+        times,
+        has,
+        back,
+        // By vectors; filled in when all candidates are known.
+        0.0,
+    ]
+}
+
+/// What a user did with an item, if it is in their profile.
+fn seen_of<'a>(cell: &Cell, seen: &'a [Seen]) -> Option<&'a Seen> {
+    seen.get((cell.place as usize).wrapping_sub(1))
+}
+
+/// How much a user is used to an item: of late, ever, at all, and whether it is one that is come back to.
+fn again(seen: Option<&Seen>, known: &[f32; ITEM_COLUMNS]) -> [f32; 4] {
+    match seen {
+        Some(seen) => [
+            (seen.recent + 0.02).ln(),
+            (seen.times + 0.3).ln(),
+            1.0,
+            known[COMES_BACK],
+        ],
+        None => [0.02_f32.ln(), 0.3_f32.ln(), 0.0, 0.0],
     }
-    features[5] = known[NOW_POPULAR];
-    features[6] = known[POPULAR];
-    features[7] = known[LONG_POPULAR];
-    features[8] = known[EVER_POPULAR];
-    // 9: by vectors.
-    features[10] = 0.02_f32.ln();
-    features[11] = 0.3_f32.ln();
-    if let Some(seen) = seen.get((cell.place as usize).wrapping_sub(1)) {
-        features[10] = (seen.recent + 0.02).ln();
-        features[11] = (seen.times + 0.3).ln();
-        features[12] = 1.0;
-        features[13] = known[COMES_BACK];
-    }
-    features
 }
 
 /// Fills in the likeness by vectors.
@@ -262,64 +286,78 @@ fn like(found: &mut [Found<USER_FEATURES>], likeness: &dyn Fn(u32) -> f32) {
     let values: Vec<f32> = found.iter().map(|found| likeness(found.item)).collect();
     let unit = unit(&mut values.clone());
     for (found, value) in found.iter_mut().zip(values) {
-        found.features[9] = level(value, unit);
+        found.features[USER_FEATURES - 1] = level(value, unit);
     }
 }
 
-/// Candidates that go with the items of a basket, by links of one kind, with their features. None of the basket's own.
+/// Candidates that go with the items of a basket, by links of one kind, with their features; none of the basket's own.
+/// `seen` is what its customer did before, where that is known.
 pub(super) fn for_basket(
     view: &View<'_>,
-    basket: &[u32],
+    (basket, seen): (&[u32], &[Seen]),
     kind: LinkKind,
     ask: &Ask<'_>,
 ) -> Vec<Found<BASKET_FEATURES>> {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.begin(view.head.items);
         for item in basket {
-            if let Some(cell) = scratch.cell(*item)
-                && cell.place == 0
-            {
-                cell.place = 1;
+            let Some(cell) = scratch.cell(*item).filter(|cell| cell.place != IN_BASKET) else {
+                continue;
+            };
+            cell.place = IN_BASKET;
+            for kind in [kind, LinkKind::Lasting, LinkKind::Cosine, LinkKind::Content] {
                 scratch.spread(view, kind, *item, 1.0);
-                scratch.spread(view, LinkKind::Lasting, *item, 1.0);
-                scratch.spread(view, LinkKind::Cosine, *item, 1.0);
             }
+        }
+        for (at, seen) in seen.iter().enumerate() {
+            if let Some(cell) = scratch.cell(seen.item).filter(|cell| cell.place != IN_BASKET) {
+                cell.place = at as u32 + 1;
+            }
+            let weight = seen.weight(ask.now, PROFILE_HALF_LIFE);
+            scratch.spread(view, LinkKind::Recent, seen.item, weight);
         }
         let units = scratch.units();
         let rough = |item: &u32| {
             let cell = scratch.of(*item);
-            let admitted = cell.place == 0 && ask.admits.is_none_or(|admits| admits(*item));
-            let sum = cell.sums[kind as usize];
-            (admitted && sum > 0.0).then_some((*item, sum))
+            let admitted = cell.place != IN_BASKET && ask.admits.is_none_or(|admits| admits(*item));
+            let base = level(cell.sums[kind as usize], units[kind as usize]);
+            let (used, alike) = (cell.place > 0, cell.sums[LinkKind::Content as usize] > 0.0);
+            let candidate = admitted && (base > LEAST.ln() || used || alike);
+            candidate.then_some((*item, base + if used { 2.0 } else { 0.0 }))
         };
         let chosen = best(scratch.touched.iter().filter_map(rough).collect(), ask.most);
-        chosen
-            .into_iter()
-            .map(|(item, _)| Found {
-                item,
-                features: basket_features(view, item, &scratch.of(item), kind, &units),
-            })
-            .collect()
+        let found = |(item, _)| Found {
+            item,
+            features: basket_features(view, item, (&scratch.of(item), seen), kind, &units),
+        };
+        chosen.into_iter().map(found).collect()
     })
 }
 
 fn basket_features(
     view: &View<'_>,
     item: u32,
-    cell: &Cell,
+    (cell, seen): (&Cell, &[Seen]),
     kind: LinkKind,
     units: &[f32; LINKS],
 ) -> [f32; BASKET_FEATURES] {
     let known = view.item(item);
     let of = |kind: LinkKind| level(cell.sums[kind as usize], units[kind as usize]);
+    let [recent, times, has, back] = again(seen_of(cell, seen), &known);
     [
         of(kind),
         of(LinkKind::Lasting),
         of(LinkKind::Cosine),
+        of(LinkKind::Content),
         known[NOW_POPULAR],
         known[POPULAR],
         known[LONG_POPULAR],
         known[EVER_POPULAR],
         known[IN_BASKETS],
+        of(LinkKind::Recent),
+        recent,
+        times,
+        has,
+        back,
     ]
 }

@@ -20,7 +20,50 @@ const BY_VECTOR: usize = 100;
 /// Items whose vectors are compared by angle, for each that is asked for.
 const BY_ANGLE: usize = 8;
 /// Numbers of the section of blends.
-pub(super) const BLENDS: usize = 2 * USER_FEATURES + BASKET_FEATURES;
+pub(super) const BLENDS: usize = 2 * USER_FEATURES + 3 * BASKET_FEATURES;
+
+/// The blends, in the order in which their weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blend {
+    /// For users, all items.
+    All,
+    /// For users, items that are not in their profile.
+    New,
+    /// For baskets of who is not known.
+    Basket,
+    /// For baskets of known customers.
+    Customer,
+    /// For visits.
+    Visit,
+}
+
+impl Blend {
+    pub fn of_basket(seen: &[Seen]) -> Self {
+        if seen.is_empty() {
+            Self::Basket
+        } else {
+            Self::Customer
+        }
+    }
+
+    /// The first of its weights.
+    pub fn start(self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::New => USER_FEATURES,
+            baskets => 2 * USER_FEATURES + (baskets as usize - Self::Basket as usize) * BASKET_FEATURES,
+        }
+    }
+
+    /// The links that it starts from.
+    pub fn kind(self) -> LinkKind {
+        match self {
+            Self::All | Self::New => LinkKind::Recent,
+            Self::Basket | Self::Customer => LinkKind::Basket,
+            Self::Visit => LinkKind::Session,
+        }
+    }
+}
 
 /// Why a model can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -157,17 +200,6 @@ impl Model {
         (self.head.touches, self.head.baskets)
     }
 
-    #[doc(hidden)]
-    pub fn blends(&self) -> String {
-        let v = self.view();
-        format!(
-            "{:.2?}\n{:.2?}\n{:.2?}",
-            v.blend::<14>(0),
-            v.blend::<14>(14),
-            v.blend::<8>(28)
-        )
-    }
-
     pub(super) fn view(&self) -> View<'_> {
         View::of(self.words(), &self.sections, self.head)
     }
@@ -206,8 +238,8 @@ impl Model {
             return Vec::new();
         }
         let view = self.view();
-        let start = if new { USER_FEATURES } else { 0 };
-        let weights: [f32; USER_FEATURES] = view.blend(start);
+        let blend = if new { Blend::New } else { Blend::All };
+        let weights: [f32; USER_FEATURES] = view.blend(blend.start());
         ranked(&self.candidates(&view, &seen, &ask), &weights, limit)
     }
 
@@ -286,19 +318,26 @@ impl Model {
     /// What is bought together with the items of a basket, best first, none of them among it.
     #[must_use]
     pub fn together(&self, basket: &[u32], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.together_among(basket, now, limit, None)
+        self.together_among((basket, &[]), now, limit, None)
     }
 
-    /// As [`Self::together`], among items that `admits` lets in.
+    /// As [`Self::together`], for a customer who did `profile` before.
+    #[must_use]
+    pub fn together_for(&self, basket: &[u32], profile: &[Touch], now: i64, limit: usize) -> Vec<(u32, f32)> {
+        self.together_among((basket, profile), now, limit, None)
+    }
+
+    /// As [`Self::together_for`], among items that `admits` lets in.
     #[must_use]
     pub fn together_among(
         &self,
-        basket: &[u32],
+        (basket, profile): (&[u32], &[Touch]),
         now: i64,
         limit: usize,
         admits: Option<Admits<'_>>,
     ) -> Vec<(u32, f32)> {
-        self.with(basket, LinkKind::Basket, now, limit, admits)
+        let seen = seen(profile, now, self.head.scale, self.head.items);
+        self.with((basket, &seen), Blend::of_basket(&seen), (now, limit), admits)
     }
 
     /// What is looked at in the same visit as `items`, best first, none of them among it. Nothing where no visits were
@@ -317,19 +356,18 @@ impl Model {
         limit: usize,
         admits: Option<Admits<'_>>,
     ) -> Vec<(u32, f32)> {
-        self.with(items, LinkKind::Session, now, limit, admits)
+        self.with((items, &[]), Blend::Visit, (now, limit), admits)
     }
 
     fn with(
         &self,
-        items: &[u32],
-        kind: LinkKind,
-        now: i64,
-        limit: usize,
+        basket: (&[u32], &[Seen]),
+        blend: Blend,
+        (now, limit): (i64, usize),
         admits: Option<Admits<'_>>,
     ) -> Vec<(u32, f32)> {
-        let view = self.view();
-        if view.links[kind as usize].is_empty() || limit == 0 {
+        let (view, kind) = (self.view(), blend.kind());
+        if view.links[kind as usize].is_empty() || limit == 0 || basket.0.is_empty() {
             return Vec::new();
         }
         let ask = Ask {
@@ -338,8 +376,8 @@ impl Model {
             new: true,
             admits,
         };
-        let weights: [f32; BASKET_FEATURES] = view.blend(2 * USER_FEATURES);
-        ranked(&for_basket(&view, items, kind, &ask), &weights, limit)
+        let weights: [f32; BASKET_FEATURES] = view.blend(blend.start());
+        ranked(&for_basket(&view, basket, kind, &ask), &weights, limit)
     }
 
     /// Items whose learned vectors point the way that of `item` does, best first, with the cosine. Empty for an item that

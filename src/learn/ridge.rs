@@ -21,56 +21,25 @@ pub(super) struct Ridge {
     pub share: f32,
     /// Items that an item is foretold by, at most.
     pub neighbors: usize,
-    /// Up to this many items, one inverse of the whole matrix gives all weights.
-    pub dense_up_to: usize,
 }
 
 impl Ridge {
     /// The weights: row i holds what an interaction with item i adds to the score of others.
     pub fn fit(&self, gram: &Gram, kernels: &Kernels) -> Csr {
         let items = gram.diagonal.len();
-        let whole = (items <= self.dense_up_to)
-            .then(|| self.whole(gram, kernels))
-            .flatten();
-        let by_target = whole.unwrap_or_else(|| self.by_neighborhood(gram, kernels));
+        let start = || Local {
+            matrix: Square::default(),
+            place: vec![NOWHERE; items],
+        };
+        let by_target: Vec<_> = (0..items)
+            .into_par_iter()
+            .map_init(start, |local, target| local.solve(self, gram, target, kernels))
+            .collect();
         Csr::from_rows(&by_target).transposed(items)
     }
 
     fn diagonal(&self, value: f32) -> f32 {
         value * (1.0 + self.share) + self.ridge
-    }
-
-    /// All weights by one inverse; of each column the largest.
-    fn whole(&self, gram: &Gram, kernels: &Kernels) -> Option<Vec<Vec<(u32, f32)>>> {
-        let items = gram.diagonal.len();
-        let mut matrix = Square::zeros(items);
-        for item in 0..items {
-            let row = matrix.row_mut(item);
-            for (other, value) in gram.pairs.entries(item) {
-                row[other as usize] = value;
-            }
-            row[item] = self.diagonal(gram.diagonal[item]);
-        }
-        let inverse = matrix.inverse(kernels)?;
-        let column = |target: usize| {
-            let row = inverse.row(target);
-            let weight = |(other, value): (usize, &f32)| (other as u32, -value / row[target]);
-            let others = row.iter().enumerate().filter(|(other, _)| *other != target);
-            largest(others.map(weight).collect(), self.neighbors)
-        };
-        Some((0..items).into_par_iter().map(column).collect())
-    }
-
-    fn by_neighborhood(&self, gram: &Gram, kernels: &Kernels) -> Vec<Vec<(u32, f32)>> {
-        let items = gram.diagonal.len();
-        let start = || Local {
-            matrix: Square::default(),
-            place: vec![NOWHERE; items],
-        };
-        (0..items)
-            .into_par_iter()
-            .map_init(start, |local, target| local.solve(self, gram, target, kernels))
-            .collect()
     }
 }
 
@@ -134,17 +103,6 @@ fn nearest(gram: &Gram, item: usize, count: usize) -> Vec<(u32, f32)> {
     found
 }
 
-/// The entries farthest from 0, by number; zeros are left out.
-fn largest(mut entries: Vec<(u32, f32)>, count: usize) -> Vec<(u32, f32)> {
-    entries.retain(|entry| entry.1 != 0.0);
-    if entries.len() > count {
-        entries.select_nth_unstable_by(count, |a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
-        entries.truncate(count);
-        entries.sort_unstable_by_key(|entry| entry.0);
-    }
-    entries
-}
-
 /// Cosines of the Gram matrix: item-kNN. Row i holds the `neighbors` items most like i.
 pub(super) fn cosines(gram: &Gram, neighbors: usize) -> Csr {
     let row = |item: usize| {
@@ -169,35 +127,56 @@ mod tests {
         Gram::of(&Csr::from_rows(&rows), &[1.0; 80], items, items)
     }
 
-    fn ridge(neighbors: usize, dense_up_to: usize) -> Ridge {
+    fn ridge(neighbors: usize) -> Ridge {
         Ridge {
             ridge: 3.0,
             share: 0.2,
             neighbors,
-            dense_up_to,
         }
     }
 
+    /// All weights as EASE has them: from the inverse P of the whole matrix, `−P(i, j) / P(j, j)`.
+    fn dense(settings: &Ridge, gram: &Gram, kernels: &Kernels) -> Square {
+        let items = gram.diagonal.len();
+        let mut matrix = Square::default();
+        matrix.reset(items);
+        for item in 0..items {
+            for (other, value) in gram.pairs.entries(item) {
+                matrix.row_mut(item)[other as usize] = value;
+            }
+            matrix.row_mut(item)[item] = settings.diagonal(gram.diagonal[item]);
+        }
+        assert!(matrix.factor(kernels));
+        let mut weights = Square::default();
+        weights.reset(items);
+        for target in 0..items {
+            let mut column = vec![0.0; items];
+            column[target] = 1.0;
+            matrix.solve(&mut column, kernels);
+            for (item, value) in column.iter().enumerate().filter(|(item, _)| *item != target) {
+                weights.row_mut(item)[target] = -value / column[target];
+            }
+        }
+        weights
+    }
+
     #[test]
-    fn with_all_items_as_neighbors_it_is_the_dense_solution() {
+    fn with_all_items_as_neighbors_it_is_ease() {
         let kernels = Kernels::detect().unwrap();
         let gram = gram(24);
         assert!(
             (0..24).all(|item| gram.pairs.row(item).0.len() == 23),
             "all go together"
         );
-        let local = ridge(24, 0).fit(&gram, kernels);
-        let dense = ridge(24, 24).fit(&gram, kernels);
+        let local = ridge(24).fit(&gram, kernels);
+        let dense = dense(&ridge(24), &gram, kernels);
         for item in 0..24 {
-            let of = |matrix: &Csr| {
-                let mut row = [0.0; 24];
-                matrix
-                    .entries(item)
-                    .for_each(|(other, value)| row[other as usize] = value);
-                row
-            };
-            for (a, b) in of(&local).iter().zip(of(&dense)) {
-                assert!((a - b).abs() < 1e-4, "{item}: {a} {b}");
+            let mut row = [0.0; 24];
+            local
+                .entries(item)
+                .for_each(|(other, value)| row[other as usize] = value);
+            for (found, expected) in row.iter().zip(dense.row(item)) {
+                assert!((found - expected).abs() < 1e-4, "{item}: {found} {expected}");
             }
         }
     }
@@ -205,7 +184,7 @@ mod tests {
     #[test]
     fn weights_explain_the_item_and_not_itself() {
         let kernels = Kernels::detect().unwrap();
-        let weights = ridge(5, 0).fit(&gram(24), kernels);
+        let weights = ridge(5).fit(&gram(24), kernels);
         assert!((0..24).all(|item| weights.entries(item).all(|(other, _)| other != item as u32)));
         assert!(weights.values.iter().all(|value| value.is_finite()));
     }
@@ -224,7 +203,7 @@ mod tests {
         };
         let settings = Ridge {
             ridge: 0.0,
-            ..ridge(3, 0)
+            ..ridge(3)
         };
         assert!(
             settings

@@ -9,24 +9,24 @@ pub struct TrainSettings {
     pub neighbors_of_many: usize,
     /// Up to this many items a catalog is small.
     pub small: usize,
-    /// Up to this many items, weights come from one inverse of the whole Gram matrix (EASE) instead of one system per item.
-    pub dense_up_to: usize,
     /// Numbers per item vector; 0: none are learned.
     pub dimension: usize,
     /// The last days of the interactions, on which the weights of features are fitted; 0: the weights are those that were
     /// found on the baskets of a gift shop.
     pub fit_days: u32,
+    /// Per item, others whose content is like its own, with their cosine; empty where that is not known.
+    pub alike: Vec<Vec<(u32, f32)>>,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            neighbors: 400,
+            neighbors: 200,
             neighbors_of_many: 100,
             small: 20_000,
-            dense_up_to: 5_000,
             dimension: 64,
             fit_days: 30,
+            alike: Vec::new(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::als::{Als, squares};
 use super::blend::{Query, fit};
 use super::csr::{Csr, Gram};
-use super::features::{Ask, BASKET_FEATURES, CANDIDATES, USER_FEATURES};
+use super::features::{Ask, BASKET_FEATURES, CANDIDATES, Found, USER_FEATURES, for_basket};
 use super::interactions::{Basket, History, Interactions, Touch};
-use super::model::{BLENDS, ItemVectors, Model, ModelError};
+use super::model::{BLENDS, Blend, ItemVectors, Model, ModelError};
 use super::profile::{MOST_ITEMS, Seen, decay, seen, value};
 use super::ridge::{Ridge, cosines};
 use super::settings::TrainSettings;
@@ -15,7 +15,10 @@ use super::view::{
 };
 use super::words::{bits, join};
 use alike_indexes::kernel::Kernels;
+use alike_indexes::{BuildSettings, IndexError, Kind, Metric, VectorsView};
 use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::Path;
 
 /// Fewer touches of users and lines of baskets than this teach nothing that counting the latest events does not.
 const LEAST_INTERACTIONS: usize = 1_000;
@@ -25,8 +28,16 @@ const MOST_POPULAR: usize = 200;
 const MOST_QUERIES: usize = 3_000;
 /// With fewer of them, the weights are those found elsewhere.
 const LEAST_QUERIES: usize = 100;
+/// Up to this many items, all pairs that occur are kept while training.
+const WHOLE: usize = 5_000;
+/// Up to this many items, all vectors are compared to find the nearest.
+const SCANNED: usize = 10_000;
 /// Neighbors kept by cosine.
 const BY_COSINE: usize = 200;
+/// Baskets of more items are not fitted on.
+const MOST_HIDDEN_FROM: usize = 30;
+/// Items of a basket that are hidden in turn to fit on.
+const HIDDEN: usize = 3;
 /// Items of a basket or visit that count, at most.
 const MOST_IN_BASKET: usize = 200;
 /// Days after which a basket says half as much.
@@ -67,6 +78,31 @@ pub struct Trained {
     pub vectors: Vec<f32>,
     /// Numbers per item vector.
     pub dimension: usize,
+}
+
+impl Trained {
+    /// Builds the index of the item vectors; false where there are none, and so no file. `threads` are those of the
+    /// current pool, or one per core.
+    ///
+    /// # Errors
+    /// [`IndexError`]: the file cannot be written.
+    pub fn build_index(&self, path: &Path, threads: Option<usize>) -> Result<bool, IndexError> {
+        if self.dimension == 0 {
+            return Ok(false);
+        }
+        let view = VectorsView::new(&self.vectors, self.dimension)?;
+        let kind = if view.len() > SCANNED {
+            Kind::Graph
+        } else {
+            Kind::Flat
+        };
+        let settings = BuildSettings {
+            threads,
+            ..BuildSettings::new(kind, Metric::Dot)
+        };
+        alike_indexes::build(view, &settings, &|_| (), path)?;
+        Ok(true)
+    }
 }
 
 /// Whether there is enough to learn from: [`train`] is worth its while from 1,000 touches and lines of baskets on.
@@ -133,14 +169,15 @@ impl Trainer<'_> {
             .map(|user| seen(&user.touches, now, self.scale, items))
             .collect();
         let mut links: [Csr; LINKS] = std::array::from_fn(|_| empty(items));
+        if self.settings.alike.len() == items {
+            links[LinkKind::Content as usize] = Csr::from_rows(&self.settings.alike);
+        }
         for (at, kind) in LinkKind::ALL.into_iter().enumerate() {
             self.watch.at(from + 0.4 * at as f64 / LINKS as f64);
             if self.watch.canceled() {
                 return None;
             }
-            if kind != LinkKind::Cosine {
-                self.link(kind, interactions, &users, &mut links);
-            }
+            self.link(kind, interactions, &users, &mut links);
         }
         let dimension = if self.settings.dimension > 0 {
             ALS.dimension
@@ -165,7 +202,7 @@ impl Trainer<'_> {
         Some(assemble(&head, &links, &known, blends, vectors))
     }
 
-    /// Links of one kind (with those that take part in the work: cosines come with the lasting ones).
+    /// Links of one kind, from what happened; cosines come with the lasting ones.
     fn link(
         &self,
         kind: LinkKind,
@@ -176,29 +213,25 @@ impl Trainer<'_> {
         let items = interactions.items;
         let (rows, weights) = match kind {
             LinkKind::Recent => of_users(users, interactions.now, 60.0),
-            LinkKind::Lasting | LinkKind::Cosine => of_users(users, interactions.now, 120.0),
+            LinkKind::Lasting => of_users(users, interactions.now, 120.0),
             LinkKind::Basket => of_baskets(&interactions.baskets, items, interactions.now),
             LinkKind::Session => of_baskets(&interactions.sessions, items, interactions.now),
+            LinkKind::Cosine | LinkKind::Content => return,
         };
         if rows.columns.is_empty() {
             return;
         }
         let neighbors = self.settings.neighbors_for(items);
-        let most = if items <= self.settings.dense_up_to {
-            items
-        } else {
-            2 * neighbors
-        };
+        // A small catalog's matrix is kept whole.
+        let most = if items <= WHOLE { items } else { 4 * neighbors };
         let gram = Gram::of(&rows, &weights, items, most);
-        if std::env::var("DBG").is_ok() { eprintln!("{kind:?} mean {}", gram.mean()); }
         let in_baskets = matches!(kind, LinkKind::Basket | LinkKind::Session);
         // Best on a gift shop's baskets; how the best ridge grows with a catalog's interactions is about the root.
-        let (strength, share) = if in_baskets { (4.0, 0.2) } else { (std::env::var("UR").map_or(18.0, |v| v.parse().unwrap()), 0.0) };
+        let (strength, share) = if in_baskets { (4.0, 0.2) } else { (18.0, 0.0) };
         let ridge = Ridge {
             ridge: strength * gram.mean().sqrt(),
             share,
             neighbors,
-            dense_up_to: self.settings.dense_up_to,
         };
         if kind == LinkKind::Lasting {
             links[LinkKind::Cosine as usize] = cosines(&gram, BY_COSINE.min(neighbors));
@@ -226,44 +259,123 @@ impl Trainer<'_> {
         };
         let model = Model::over(Box::new(trained.words), ItemVectors::Owned(trained.vectors))?;
         let mut blends = usual;
-        for (start, new) in [(0, false), (USER_FEATURES, true)] {
-            let queries = self.queries(&model, &before, &after, new);
-            if std::env::var("DBG").is_ok() { eprintln!("queries {} {}", queries.len(), new); }
-            if queries.len() < LEAST_QUERIES {
-                continue;
-            }
-            if let Some(found) = fit(&queries, USER_FEATURES, self.kernels) {
-                blends[start..start + USER_FEATURES].copy_from_slice(&found);
-            }
+        for blend in [Blend::All, Blend::New] {
+            let queries = self.queries(&model, &before, &after, blend);
+            self.fit(&queries, USER_FEATURES, blend, &mut blends);
+        }
+        for blend in [Blend::Basket, Blend::Customer, Blend::Visit] {
+            let groups = match blend {
+                Blend::Visit => &interactions.sessions,
+                _ => &interactions.baskets,
+            };
+            let owners = Owners::of(interactions, before.now);
+            let queries = self.basket_queries(&model, &before, (groups, &owners), blend);
+            self.fit(&queries, BASKET_FEATURES, blend, &mut blends);
         }
         Ok(Some(blends))
     }
 
+    /// Fits the weights of one blend, if there is enough to fit them on.
+    fn fit(&self, queries: &[Query], width: usize, blend: Blend, blends: &mut [f32]) {
+        if queries.len() < LEAST_QUERIES {
+            return;
+        }
+        if let Some(found) = fit(queries, width, self.kernels) {
+            blends[blend.start()..][..width].copy_from_slice(&found);
+        }
+    }
+
     /// What users who were there before could have been shown, and what of it they wanted after.
-    fn queries(&self, model: &Model, before: &Interactions, after: &[Wanted], new: bool) -> Vec<Query> {
+    fn queries(&self, model: &Model, before: &Interactions, after: &[Wanted], blend: Blend) -> Vec<Query> {
         let step = after.len().div_ceil(MOST_QUERIES).max(1);
         let query = |wanted: &Wanted| {
-            let ask = Ask {
-                now: before.now,
-                most: CANDIDATES,
-                new,
-                admits: None,
-            };
             let history = before.users.get(wanted.user)?;
             let seen = seen(&history.touches, before.now, self.scale, before.items);
-            let found = model.candidates(&model.view(), &seen, &ask);
-            let hits = found
-                .iter()
-                .enumerate()
-                .filter(|(_, found)| wanted.items.contains(&found.item));
-            let query = Query {
-                wanted: hits.map(|(at, _)| at).collect(),
-                features: found.iter().flat_map(|found| found.features).collect(),
-            };
-            (!query.wanted.is_empty()).then_some(query)
+            let found = model.candidates(&model.view(), &seen, &ask(before.now, blend == Blend::New));
+            query(&found, &wanted.items)
         };
         let chosen: Vec<&Wanted> = after.iter().step_by(step).collect();
         chosen.into_par_iter().filter_map(query).collect()
+    }
+
+    /// As [`Self::queries`], for baskets or visits of which one item is hidden.
+    fn basket_queries(
+        &self,
+        model: &Model,
+        before: &Interactions,
+        (groups, owners): (&[Basket], &Owners),
+        blend: Blend,
+    ) -> Vec<Query> {
+        let after = |basket: &&Basket| {
+            basket.time >= before.now && (2..=MOST_HIDDEN_FROM).contains(&basket.items.len())
+        };
+        let chosen: Vec<&Basket> = groups.iter().filter(after).collect();
+        let step = chosen.len().div_ceil(MOST_QUERIES).max(1);
+        let one = |(at, basket): (usize, &&Basket)| {
+            let customer = (blend == Blend::Customer).then(|| owners.owner(basket)).flatten();
+            let history = customer.and_then(|user| before.users.get(user));
+            let touches = history.map_or(&[][..], |history| &history.touches);
+            let seen = seen(touches, before.now, self.scale, before.items);
+            if (blend == Blend::Customer) == seen.is_empty() {
+                return Vec::new();
+            }
+            let hidden = |turn: usize| {
+                let mut rest = basket.items.clone();
+                let wanted = rest.remove((at * 7 + turn * (rest.len() / HIDDEN).max(1)) % rest.len());
+                let ask = ask(before.now, true);
+                query(
+                    &for_basket(&model.view(), (&rest, &seen), blend.kind(), &ask),
+                    &[wanted],
+                )
+            };
+            (0..HIDDEN.min(basket.items.len())).filter_map(hidden).collect()
+        };
+        let chosen: Vec<(usize, &&Basket)> = chosen.iter().enumerate().step_by(step).collect();
+        chosen.into_par_iter().flat_map_iter(one).collect()
+    }
+}
+
+fn ask(now: i64, new: bool) -> Ask<'static> {
+    Ask {
+        now,
+        most: CANDIDATES,
+        new,
+        admits: None,
+    }
+}
+
+/// None where nothing that was wanted is among the candidates.
+fn query<const N: usize>(found: &[Found<N>], wanted: &[u32]) -> Option<Query> {
+    let hits = found.iter().enumerate();
+    let hits = hits.filter(|(_, found)| wanted.contains(&found.item));
+    let query = Query {
+        wanted: hits.map(|(at, _)| at).collect(),
+        features: found.iter().flat_map(|found| found.features).collect(),
+    };
+    (!query.wanted.is_empty()).then_some(query)
+}
+
+/// Whose baskets are whose: who bought one of its items when it ended.
+struct Owners(HashMap<(i64, u32), u32>);
+
+impl Owners {
+    /// Of baskets from `since` on.
+    fn of(interactions: &Interactions, since: i64) -> Self {
+        let mut owners = HashMap::new();
+        for (user, history) in interactions.users.iter().enumerate() {
+            for touch in history.touches.iter().filter(|touch| touch.time >= since) {
+                owners.entry((touch.time, touch.item)).or_insert(user as u32);
+            }
+        }
+        Self(owners)
+    }
+
+    fn owner(&self, basket: &Basket) -> Option<usize> {
+        let mut owners = basket
+            .items
+            .iter()
+            .filter_map(|item| self.0.get(&(basket.time, *item)));
+        owners.next().map(|user| *user as usize)
     }
 }
 
@@ -398,19 +510,30 @@ fn popular(known: &[[f32; ITEM_COLUMNS]]) -> Vec<u32> {
 /// The weights found on a gift shop's baskets.
 fn usual_blends() -> Vec<f32> {
     let mut blends = vec![0.0; BLENDS];
-    blends[..USER_FEATURES].copy_from_slice(&USUAL);
-    blends[USER_FEATURES..2 * USER_FEATURES].copy_from_slice(&USUAL_NEW);
-    blends[2 * USER_FEATURES..].copy_from_slice(&USUAL_BASKET);
+    for (blend, weights) in [
+        (Blend::All, &USUAL[..]),
+        (Blend::New, &USUAL_NEW),
+        (Blend::Basket, &USUAL_BASKET),
+        (Blend::Customer, &USUAL_CUSTOMER),
+        (Blend::Visit, &USUAL_BASKET),
+    ] {
+        blends[blend.start()..][..weights.len()].copy_from_slice(weights);
+    }
     blends
 }
 
 const USUAL: [f32; USER_FEATURES] = [
-    0.5, 0.5, 0.3, 0.0, 0.0, 0.1, 0.3, 0.3, -0.4, 0.0, 0.4, 0.3, 0.0, 0.3,
+    0.3, 0.1, 0.1, 0.2, 0.2, 0.1, 0.2, 0.3, 0.1, -0.4, 0.1, 0.7, 0.0, 0.1, 0.1,
 ];
 const USUAL_NEW: [f32; USER_FEATURES] = [
-    0.5, 0.5, 0.3, 0.0, 0.0, 0.1, 0.3, 0.3, -0.4, 0.0, 0.0, 0.0, 0.0, 0.0,
+    0.5, 0.1, 0.1, 0.2, 0.2, 0.1, 0.0, 0.5, 0.0, -0.2, 0.0, 0.0, 0.0, 0.0, 0.1,
 ];
-const USUAL_BASKET: [f32; BASKET_FEATURES] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+const USUAL_BASKET: [f32; BASKET_FEATURES] = [
+    1.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+];
+const USUAL_CUSTOMER: [f32; BASKET_FEATURES] = [
+    1.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.3, 0.0, 0.1,
+];
 
 /// What one user wanted after the split.
 struct Wanted {

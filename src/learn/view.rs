@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Number of kinds of links.
-pub(super) const LINKS: usize = 5;
+pub(super) const LINKS: usize = 6;
 
 /// What leads from items that a user touched to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum LinkKind {
     Cosine,
     /// Ridge regression on sessions.
     Session,
+    /// Likeness of content.
+    Content,
 }
 
 impl LinkKind {
@@ -28,6 +30,7 @@ impl LinkKind {
         Self::Basket,
         Self::Cosine,
         Self::Session,
+        Self::Content,
     ];
 }
 
@@ -58,7 +61,7 @@ pub(super) enum Section {
     Items = 1 + 3 * LINKS as isize,
     /// The items that most want, best first.
     Popular,
-    /// Weights of the features: two blends for users, then one for baskets.
+    /// Weights of the features: two blends for users, then three for baskets and visits.
     Blends,
     /// `YᵀY` of the item vectors.
     Squares,
