@@ -41,6 +41,8 @@ def _parser():
     parser.add_argument("--department", help="search: what every hit has to belong to")
     parser.add_argument("--below", type=float, help="search: every hit's price is below this")
     parser.add_argument("--like", help="recommend: the item it started from")
+    parser.add_argument("--shopper", help="home: whose page it is")
+    parser.add_argument("--events", type=Path, help="home: the shoppers' events")
     parser.add_argument("--judgments", type=Path, help="eval: the judged queries")
     parser.add_argument("--ndcg-at-least", type=float, help="eval: the lowest ndcg@10 accepted")
     return parser
@@ -105,6 +107,23 @@ def check_recommend(answer, catalog, options):
     return "%d items of %s like %s" % (len(items), department, catalog[options.like]["title"])
 
 
+def check_home(answer, catalog, options):
+    """Items in stock that the shopper has not bought, mostly of departments that they looked at, each with its strategy."""
+    with open(options.events, encoding="utf-8") as lines:
+        events = [event for event in map(json.loads, lines) if event.get("user") == options.shopper]
+    bought = {event["item"] for event in events if event["type"] == "purchase"}
+    seen = {catalog[event["item"]]["category"][0] for event in events if event["item"] in catalog}
+    items = _hits(answer, catalog)
+    for item, hit in zip(items, answer["hits"]):
+        _require(item["in_stock"], "only items in stock", item)
+        _require(item["id"] not in bought, "nothing that %s has bought" % options.shopper, item)
+        _require(hit.get("strategy"), "the strategy of every hit", hit)
+    liked = sum(item["category"][0] in seen for item in items)
+    _require(2 * liked >= len(items), "most items from %s" % ", ".join(sorted(seen)), [item["category"] for item in items])
+    _require(answer.get("recommendation_id"), "a recommendation_id", sorted(answer))
+    return "%d of %d items from departments that %s looks at" % (liked, len(items), options.shopper)
+
+
 def check_trending(answer, catalog, options):
     """Mostly what the generated heat wave made people look for."""
     shelves = {product.path[-1] for department in DEPARTMENTS for product in department.types if product.key in HEAT_WAVE}
@@ -124,7 +143,13 @@ def check_eval(answer, catalog, options):
     return "ndcg@10 is %.3f over %d queries" % (quality, queries)
 
 
-CHECKS = {"search": check_search, "recommend": check_recommend, "trending": check_trending, "eval": check_eval}
+CHECKS = {
+    "search": check_search,
+    "recommend": check_recommend,
+    "home": check_home,
+    "trending": check_trending,
+    "eval": check_eval,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -87,6 +87,26 @@ class CheckAnswersTest(unittest.TestCase):
         self.refuses("other than O1", answer("O2", "O1"), "recommend", "--like", "O1")
         self.refuses("only items of Outdoor", answer("O2", "K1"), "recommend", "--like", "O1")
 
+    def test_home(self):
+        events = [("view", "K1"), ("purchase", "K2"), ("view", "O1")]
+        rows = [{"user": "u1", "type": kind, "item": one} for kind, one in events]
+        rows.append({"user": "u2", "type": "purchase", "item": "K3"})
+        self.write("events", "".join(json.dumps(row) + "\n" for row in rows))
+        home = ("home", "--shopper", "u1", "--events", str(self.folder / "events"))
+
+        def page(*ids):
+            found = answer(*ids)
+            for hit in found["hits"]:
+                hit["strategy"] = "for_you"
+            return dict(found, recommendation_id="r1")
+
+        self.assertEqual(self.check(page("K3", "O2", "F1"), *home)[0], 0)
+        self.refuses("nothing that u1 has bought", page("K3", "K2"), *home)
+        self.refuses("only items in stock", page("K4"), *home)
+        self.refuses("most items from Kitchen, Outdoor", page("F1", "F2", "K3"), *home)
+        self.refuses("the strategy of every hit", answer("K3"), *home)
+        self.refuses("a recommendation_id", {"hits": page("K3")["hits"]}, *home)
+
     def test_trending(self):
         self.assertEqual(self.check(answer("F1", "F2", "F3", "F4", "F5", "F6", "K1"), "trending")[0], 0)
         self.refuses("at least 6 items", answer("F1", "F2", "F3", "F4", "F5", "K1", "K2"), "trending")
