@@ -5,7 +5,6 @@ use proptest::collection::{hash_set, vec};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as Generate;
 use serde_json::json;
-use std::time::Instant;
 
 /// As many items there are.
 const ITEMS: u32 = 40;
@@ -362,67 +361,4 @@ fn facts_are_asked_for_once_and_as_needed() {
     let for_scores = 950 * 5;
     let vectors_and_brands = shop.asked.get() - for_scores;
     assert!(vectors_and_brands < 950, "{vectors_and_brands}");
-}
-
-/// Prints how long ranking takes; to be read in optimized builds only.
-#[test]
-#[ignore = "a measurement"]
-fn a_thousand_candidates_with_all_rules() {
-    let all = large_world(384);
-    let shop = all.shop();
-    let only = |keep: &dyn Fn(&Rules) -> Rules| World {
-        rules: keep(&all.rules),
-        ..all.clone()
-    };
-    let none = Rules::default;
-    for (name, world) in [
-        ("none", only(&|_| none())),
-        (
-            "weighing",
-            only(&|all| Rules {
-                max_per: None,
-                diversity: None,
-                explore: None,
-                ..all.clone()
-            }),
-        ),
-        (
-            "diversity",
-            only(&|all| Rules {
-                diversity: all.diversity,
-                ..none()
-            }),
-        ),
-        (
-            "max_per",
-            only(&|all| Rules {
-                max_per: all.max_per.clone(),
-                ..none()
-            }),
-        ),
-        (
-            "explore",
-            only(&|all| Rules {
-                explore: all.explore.clone(),
-                ..none()
-            }),
-        ),
-        ("all", only(&Clone::clone)),
-    ] {
-        let mut times: Vec<f64> = (0..500).map(|_| microseconds(&world, &shop)).collect();
-        times.sort_by(f64::total_cmp);
-        println!(
-            "{name:>9}: least {:.0} µs, median {:.0} µs, 99th percentile {:.0} µs",
-            times[0], times[250], times[495]
-        );
-    }
-}
-
-fn microseconds(world: &World, shop: &Shop) -> f64 {
-    let candidates = world.candidates.clone();
-    let start = Instant::now();
-    let shown = world.asked.rank(candidates, &world.rules, shop);
-    let took = start.elapsed().as_secs_f64() * 1e6;
-    assert_eq!(shown.len(), 20);
-    took
 }
