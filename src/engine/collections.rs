@@ -45,7 +45,7 @@ impl Engine {
         self.adopt_now(name)
     }
 
-    fn check_writes(&self) -> Result<(), EngineError> {
+    pub(super) fn check_writes(&self) -> Result<(), EngineError> {
         if self.writes.read_only {
             let reason = "it only reads".to_owned();
             return Err(EngineError::WritesOff { reason });

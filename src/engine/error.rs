@@ -1,6 +1,7 @@
 //! Why a call could not be answered.
 
 use crate::log::{LogError, Position};
+use crate::placements::PlacementsError;
 use crate::snapshot::SnapshotError;
 use alike_embeddings::EmbeddingError;
 use alike_indexes::IndexError;
@@ -42,6 +43,17 @@ pub enum EngineError {
         /// The id asked for.
         id: String,
     },
+    /// No such placement.
+    #[error("placement: collection {collection:?} has no placement {name:?}")]
+    NoPlacement {
+        /// The collection.
+        collection: String,
+        /// The name asked for.
+        name: String,
+    },
+    /// The placements of a collection cannot be read or written.
+    #[error(transparent)]
+    Placements(PlacementsError),
     /// The encoder failed.
     #[error(transparent)]
     Encoder(#[from] EmbeddingError),

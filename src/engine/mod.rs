@@ -13,6 +13,7 @@ mod items;
 mod live_tests;
 mod models;
 mod opening;
+mod placements;
 mod query;
 mod query_cache;
 mod refresh;
@@ -40,6 +41,7 @@ pub use trending::TrendingQuery;
 pub use view::View;
 
 use crate::changes::Sealer;
+use crate::placements::Placements;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
 use crate::telemetry::Metrics;
@@ -69,6 +71,7 @@ pub struct Engine {
     looks: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
     sealer: Arc<Sealer>,
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
+    placements: Mutex<BTreeMap<String, Arc<Placements>>>,
     trending: TrendingCache,
     reranker: Option<Reranker>,
     queries: QueryCache,
@@ -98,6 +101,7 @@ impl Engine {
             looks: Mutex::default(),
             sealer: Arc::default(),
             signals: Mutex::default(),
+            placements: Mutex::default(),
             trending: TrendingCache::new(settings.trending_ttl),
         };
         engine.refresh()?;

@@ -95,6 +95,8 @@ impl Engine {
         });
         let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         signals.remove(name);
+        let mut placements = self.placements.lock().unwrap_or_else(PoisonError::into_inner);
+        placements.remove(name);
     }
 
     /// Opens what is new of a collection.

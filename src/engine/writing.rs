@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Whether there is room for changes, on disk and, for those that take some, in memory.
-    fn check_room(&self, serving: &Serving, adds: bool) -> Result<(), EngineError> {
+    pub(super) fn check_room(&self, serving: &Serving, adds: bool) -> Result<(), EngineError> {
         serving.stage.check_on()?;
         self.check_disk(&self.data)?;
         let view = serving.view();

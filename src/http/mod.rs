@@ -12,6 +12,7 @@ mod observe;
 mod openai;
 mod operations;
 mod pages;
+mod placements;
 mod problem;
 mod reads;
 mod schemas;
@@ -22,12 +23,12 @@ mod snapshots;
 mod state;
 mod tei;
 mod trending;
-mod unique_keys;
 mod writes;
 
 pub use server::{StopSignal, serve};
 pub use state::App;
 
+use crate::schema::unique_keys;
 use axum::routing::get;
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -62,6 +63,8 @@ fn router(app: App) -> Router {
         .routes(routes!(search::recommend))
         .routes(routes!(trending::trending))
         .routes(routes!(events::record))
+        .routes(routes!(placements::list))
+        .routes(routes!(placements::describe, placements::put, placements::delete))
         .routes(routes!(collections::list))
         .routes(routes!(
             collections::describe,

@@ -324,6 +324,11 @@ impl From<EngineError> for Problem {
             EngineError::NoItem { ref field, .. } => {
                 Self::not_found(error.to_string()).with_field(field.clone())
             }
+            EngineError::NoPlacement { .. } => Self::not_found(error.to_string()).with_field("placement"),
+            EngineError::Placements(cause) => {
+                tracing::error!(%cause, "placements cannot be used");
+                Self::unavailable(cause.to_string())
+            }
             EngineError::NoCollection { .. } => Self::not_found(error.to_string()).with_field("collection"),
             EngineError::Refused { .. } | EngineError::NoModel { .. } => Self::unavailable(error.to_string()),
             EngineError::NoReranker => Self::invalid(error.to_string()).with_cause(Cause::Unsupported),

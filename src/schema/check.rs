@@ -150,7 +150,8 @@ pub(super) fn known(
     })
 }
 
-fn nearest(field: &str, columns: &[String]) -> Option<String> {
+/// The name among `columns` that was probably meant.
+pub(crate) fn nearest(field: &str, columns: &[String]) -> Option<String> {
     let field = field.to_lowercase();
     let alike = |name: &String| strsim::jaro_winkler(&field, &name.trim().to_lowercase());
     let best = columns.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)))?;

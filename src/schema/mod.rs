@@ -16,6 +16,7 @@ mod item;
 mod row;
 mod survey;
 mod timestamp;
+pub(crate) mod unique_keys;
 
 pub use check::{check_fields, field_names};
 pub use error::SchemaError;
@@ -25,6 +26,7 @@ pub use item::{FieldValues, Item};
 pub use row::MAX_ID_BYTES;
 pub use timestamp::parse_timestamp;
 
+pub(crate) use check::nearest;
 pub(crate) use coerce::shown;
 pub(crate) use row::{Fault, joined_text};
 pub(crate) use timestamp::{TIMESTAMP_FORMS, timestamp_of};

@@ -4,6 +4,7 @@
 //! DATA/collections/NAME/
 //!   CURRENT                      the small pointer: {"snapshot": "20261120T103000Z-1f0c…", "history": [those before it]}
 //!   log/                         what came after: see `log`
+//!   placements.json              see `placements`
 //!   golden.jsonl                 queries that every snapshot has to answer well, where somebody put some there
 //!   snapshots/ID/                never changes once it is here
 //!     manifest.rkyv              what this is: model, schema, counts, recall, every file with length and digest
@@ -44,4 +45,5 @@ pub(crate) use pointer::is_snapshot_id;
 pub use store::{Collection, Store};
 pub(crate) use store::{make_read_only, open_like, sync_dir};
 pub use texts::{TextDigest, TextDigests};
+pub(crate) use writer::write_synced;
 pub use writer::{NewRow, SnapshotWriter};

@@ -139,6 +139,12 @@ impl Collection {
         self.dir.join("golden.jsonl")
     }
 
+    /// Where its placements are kept; the file need not be there.
+    #[must_use]
+    pub fn placements_path(&self) -> PathBuf {
+        self.dir.join("placements.json")
+    }
+
     /// Where a snapshot of that id is, or would be.
     #[must_use]
     pub fn snapshot_dir(&self, id: &str) -> PathBuf {

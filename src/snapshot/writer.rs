@@ -279,7 +279,7 @@ where
     write_synced(path, &bytes)
 }
 
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), SnapshotError> {
     let mut file = create(path)?;
     file.write_all(bytes)
         .map_err(|source| SnapshotError::io(path, "write", source))?;

@@ -3,7 +3,7 @@
 use crate::changes::Change;
 use crate::http::extract::parse;
 use crate::http::problem::Problem;
-use crate::http::unique_keys::{Object, Unique};
+use crate::schema::unique_keys::{Object, Unique};
 use serde_json::{Map, Value};
 
 /// What a call does with its items.

@@ -6,20 +6,20 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// Reads an optional value; for `deserialize_with`.
-pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Ok(Option::<Unique>::deserialize(deserializer)?.map(|unique| unique.0))
 }
 
 /// Reads a value that has to be there; for `deserialize_with`.
-pub(super) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+pub(crate) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Ok(Unique::deserialize(deserializer)?.0)
 }
 
 /// One JSON value.
-pub(super) struct Unique(pub(super) Value);
+pub(crate) struct Unique(pub(crate) Value);
 
 /// One JSON object.
-pub(super) struct Object(pub(super) Map<String, Value>);
+pub(crate) struct Object(pub(crate) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
