@@ -16,6 +16,7 @@ mod opening;
 mod placements;
 mod query;
 mod query_cache;
+pub(crate) mod recommend;
 mod refresh;
 mod reranking;
 mod serving;
@@ -35,9 +36,13 @@ pub use error::EngineError;
 pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
+pub(crate) use recommend::cache::{Kept, Shared};
+pub use recommend::{
+    Ages, DEFAULT_LIMIT, Instead, MAX_NAMED, Outcome, Recommend, Recommended, Suggestion, Tried,
+};
 pub use settings::{Settings, WriteSettings};
 pub(crate) use stage::Stage;
-pub use trending::TrendingQuery;
+pub use trending::{Charted, TrendingQuery};
 pub use view::View;
 
 use crate::changes::Sealer;
@@ -50,6 +55,7 @@ use arc_swap::ArcSwap;
 use collections::remove_dropped;
 use models::Models;
 use query_cache::QueryCache;
+use recommend::Recommender;
 use serde_json::value::RawValue;
 use serving::{Serving, Slot};
 use std::collections::BTreeMap;
@@ -73,6 +79,7 @@ pub struct Engine {
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
     placements: Mutex<BTreeMap<String, Arc<Placements>>>,
     trending: TrendingCache,
+    recommender: Recommender,
     reranker: Option<Reranker>,
     queries: QueryCache,
 }
@@ -103,6 +110,7 @@ impl Engine {
             signals: Mutex::default(),
             placements: Mutex::default(),
             trending: TrendingCache::new(settings.trending_ttl),
+            recommender: Recommender::new(settings.trending_ttl),
         };
         engine.refresh()?;
         Ok(engine)
@@ -233,11 +241,11 @@ impl Engine {
         view.signals().record(events)
     }
 
-    /// The trending items of a collection, from the cache when it is fresh.
+    /// The trending items of a collection, from the cache while they are not too old.
     ///
     /// # Errors
     /// The category cannot be looked up.
-    pub fn trending(&self, view: &View, query: &TrendingQuery) -> Result<Vec<Hit>, EngineError> {
+    pub fn trending(&self, view: &Arc<View>, query: &TrendingQuery) -> Result<Charted, EngineError> {
         self.trending.get(view, query, &self.metrics)
     }
 }

@@ -1,9 +1,11 @@
 //! Every metric, by what it counts.
 
 use super::encoders::EncoderMetrics;
+use super::recommend::RecommendMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
+use crate::engine::{Outcome, Tried};
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -25,7 +27,7 @@ pub struct Metrics {
     searches: IntCounterVec,
     events: IntCounterVec,
     events_rejected: IntCounterVec,
-    trending_cache: IntCounterVec,
+    recommend: RecommendMetrics,
     snapshots: SnapshotMetrics,
     writes: WriteMetrics,
     encoders: EncoderMetrics,
@@ -111,12 +113,7 @@ impl Metrics {
                 "Events refused; without a collection when it isn't served.",
                 &["collection"],
             )?,
-            trending_cache: counters(
-                &registry,
-                "alike_trending_cache_requests_total",
-                "Trending requests, by whether the cache had the answer.",
-                &["outcome"],
-            )?,
+            recommend: RecommendMetrics::new(&registry)?,
             snapshots: SnapshotMetrics::new(&registry)?,
             writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
@@ -124,9 +121,6 @@ impl Metrics {
         };
         register_build_info(&metrics.registry)?;
         register_process(&metrics.registry)?;
-        for outcome in ["hit", "miss"] {
-            metrics.trending_cache.with_label_values(&[outcome]);
-        }
         Ok(metrics)
     }
 
@@ -194,10 +188,24 @@ impl Metrics {
     }
 
     /// Counts a trending request and whether the cache had its answer.
-    pub fn trending_requested(&self, cached: bool) {
-        self.trending_cache
-            .with_label_values(&[if cached { "hit" } else { "miss" }])
-            .inc();
+    pub fn trending_requested(&self, outcome: Outcome) {
+        self.recommend.trending_asked(outcome);
+    }
+
+    /// Counts a request of a placement that names nobody, whose answer the cache had as it was sent before.
+    pub fn placement_requested(&self, outcome: Outcome) {
+        self.recommend.placement_asked(outcome);
+    }
+
+    /// Counts a recommendation, by what strategies contributed; `outcome`: whether a cache had it, where one was asked.
+    pub fn recommended(
+        &self,
+        collection: &str,
+        strategies: &[Tried],
+        outcome: Option<Outcome>,
+        took: Duration,
+    ) {
+        self.recommend.answered(collection, strategies, outcome, took);
     }
 
     /// A snapshot was opened and is served from now on, in place of the collection's previous one.
@@ -213,6 +221,7 @@ impl Metrics {
     pub fn collection_dropped(&self, collection: &str) {
         self.snapshots.dropped(collection);
         self.writes.dropped(collection);
+        self.recommend.dropped(collection);
     }
 
     /// Changes were made durable and visible.

@@ -6,6 +6,7 @@
 mod encoders;
 mod logging;
 mod metrics;
+mod recommend;
 mod register;
 mod snapshots;
 mod writes;

@@ -93,13 +93,23 @@ impl<V> Clone for Kept<V> {
 }
 
 impl<V> Kept<V> {
-    /// A value made now.
-    pub fn new(value: Arc<V>) -> Self {
+    /// A value, and when it was made.
+    fn new(value: Arc<V>, made: Instant) -> Self {
         Self {
             value,
-            made: Instant::now(),
+            made,
             refreshing: Arc::default(),
         }
+    }
+
+    /// A value made now.
+    pub fn now(value: V) -> Self {
+        Self::new(Arc::new(value), Instant::now())
+    }
+
+    /// When it was made.
+    pub fn made(&self) -> Instant {
+        self.made
     }
 
     /// Whether the caller is the one to compute it anew: true for one caller after each [`Kept::give_up`].
@@ -170,33 +180,35 @@ where
         })
     }
 
-    /// Keeps a value made now.
-    pub fn put(&self, key: K, value: Arc<V>) {
+    /// Keeps a value; it is as old as what it was made from.
+    pub fn put(&self, key: K, value: Arc<V>, made: Instant) {
         if let Some(entries) = &self.entries {
-            entries.insert(key, Kept::new(value));
+            entries.insert(key, Kept::new(value, made));
         }
     }
 
-    /// The value of a key: what it has, else what `compute` makes. `again` gives the work that makes the next one, which
-    /// runs on a thread of its own.
+    /// The value of a key: what it has, else what `compute` makes. Past its time, it is given while `again` gives the work
+    /// that makes the next one, which runs on a thread of its own; or, for who says to `renew` it, is computed first,
+    /// unless somebody else is at it.
     ///
     /// # Errors
     /// What `compute` says.
     pub fn get<W>(
         &self,
         key: K,
+        renew: bool,
         compute: impl Fn() -> Result<V, EngineError>,
         again: impl FnOnce() -> W,
-    ) -> Result<(Arc<V>, Outcome), EngineError>
+    ) -> Result<(Kept<V>, Outcome), EngineError>
     where
         W: FnOnce() -> Result<V, EngineError> + Send + 'static,
     {
         let Some(entries) = &self.entries else {
-            return Ok((Arc::new(compute()?), Outcome::Miss));
+            return Ok((Kept::now(compute()?), Outcome::Miss));
         };
         let mut failed = None;
         let entry = entries.entry_by_ref(&key).or_optionally_insert_with(|| match compute() {
-            Ok(value) => Some(Kept::new(Arc::new(value))),
+            Ok(value) => Some(Kept::now(value)),
             Err(error) => {
                 failed = Some(error);
                 None
@@ -206,13 +218,19 @@ where
             // Somebody else's attempt failed, and the error is theirs.
             return match failed {
                 Some(error) => Err(error),
-                None => Ok((Arc::new(compute()?), Outcome::Miss)),
+                None => Ok((Kept::now(compute()?), Outcome::Miss)),
             };
         };
         let made_now = entry.is_fresh();
         let kept = entry.into_value();
         let stale = !made_now && kept.made.elapsed() > self.ages.fresh;
         if stale && kept.begin() {
+            if renew {
+                let made = compute().inspect_err(|_| kept.give_up())?;
+                let made = Kept::now(made);
+                entries.insert(key, made.clone());
+                return Ok((made, Outcome::Miss));
+            }
             refresh(entries.clone(), key, &kept, again());
         }
         let outcome = match (made_now, stale) {
@@ -220,7 +238,7 @@ where
             (false, true) => Outcome::Stale,
             (false, false) => Outcome::Hit,
         };
-        Ok((kept.value, outcome))
+        Ok((kept, outcome))
     }
 }
 
@@ -240,7 +258,7 @@ fn refresh<K, V>(
     let work = move || {
         let turn = turn;
         if let Ok(value) = work() {
-            entries.insert(key, Kept::new(Arc::new(value)));
+            entries.insert(key, Kept::now(value));
         }
         drop(turn);
     };
@@ -304,8 +322,8 @@ mod tests {
                 scope.spawn(|| {
                     all.wait();
                     let compute = || Ok(7 + computed.fetch_add(1, Ordering::SeqCst) as u32);
-                    let (value, outcome) = cache.get(1, compute, never).unwrap();
-                    assert_eq!(*value, 7);
+                    let (kept, outcome) = cache.get(1, false, compute, never).unwrap();
+                    assert_eq!(*kept.value, 7);
                     outcomes.lock().unwrap().push(outcome);
                 });
             }
@@ -318,17 +336,17 @@ mod tests {
     #[test]
     fn what_is_past_its_time_is_given_while_one_thread_computes() {
         let cache = cache(STALE);
-        assert_eq!(cache.get(1, || Ok(1), never).unwrap().1, Outcome::Miss);
+        assert_eq!(cache.get(1, false, || Ok(1), never).unwrap().1, Outcome::Miss);
         let (go, wait) = mpsc::channel::<()>();
         let slow = move || {
             wait.recv().unwrap();
             Ok(2)
         };
         let compute = || panic!("there is an answer");
-        let (value, outcome) = cache.get(1, compute, || slow).unwrap();
-        assert_eq!((*value, outcome), (1, Outcome::Stale));
-        let (value, outcome) = cache.get(1, compute, never).unwrap();
-        assert_eq!((*value, outcome), (1, Outcome::Stale), "one is at it already");
+        let (kept, outcome) = cache.get(1, false, compute, || slow).unwrap();
+        assert_eq!((*kept.value, outcome), (1, Outcome::Stale));
+        let (kept, outcome) = cache.get(1, false, compute, never).unwrap();
+        assert_eq!((*kept.value, outcome), (1, Outcome::Stale), "one is at it already");
         assert!(!cache.peek(&1).unwrap().refresh, "one is at it already");
         go.send(()).unwrap();
         while *cache.peek(&1).unwrap().kept.value == 1 {
@@ -338,19 +356,31 @@ mod tests {
     }
 
     #[test]
+    fn who_renews_gets_what_is_new() {
+        let cache = cache(STALE);
+        for value in [1, 2, 3] {
+            let (kept, outcome) = cache.get(1, true, || Ok(value), never).unwrap();
+            assert_eq!((*kept.value, outcome), (value, Outcome::Miss));
+        }
+        assert!(cache.get(1, true, || Err(EngineError::invalid("x", "no")), never).is_err());
+        let (kept, _) = cache.get(1, true, || Ok(4), never).unwrap();
+        assert_eq!(*kept.value, 4, "an attempt that failed blocks nobody");
+    }
+
+    #[test]
     fn errors_are_not_kept() {
         let cache = cache(FRESH);
         let failing = || Err(EngineError::invalid("x", "not now"));
-        assert!(cache.get(1, failing, never).is_err());
-        assert_eq!(*cache.get(1, || Ok(3), never).unwrap().0, 3);
+        assert!(cache.get(1, false, failing, never).is_err());
+        assert_eq!(*cache.get(1, false, || Ok(3), never).unwrap().0.value, 3);
     }
 
     #[test]
     fn without_a_time_to_live_nothing_is_kept() {
         let cache = cache(Ages::of(Duration::ZERO));
         for value in 0..3 {
-            let (found, outcome) = cache.get(1, || Ok(value), never).unwrap();
-            assert_eq!((*found, outcome), (value, Outcome::Miss));
+            let (kept, outcome) = cache.get(1, false, || Ok(value), never).unwrap();
+            assert_eq!((*kept.value, outcome), (value, Outcome::Miss));
         }
         assert!(cache.peek(&1).is_none());
     }

@@ -3,7 +3,7 @@
 use crate::engine::query::{MAX_EXAMPLES, check_effort, check_fields, check_limit};
 use crate::engine::{EngineError, View};
 use crate::placements::{Part, Placement};
-use crate::ranking::{RuleError, Rules, Strategy};
+use crate::ranking::{Rules, Strategy};
 use crate::signals::{MAX_ID_BYTES, Window};
 use alike_indexes::Effort;
 use serde_json::Value;
@@ -36,6 +36,8 @@ pub struct Recommend {
     pub effort: Effort,
     /// What the share of explored items depends on, where it is neither the user nor the session.
     pub unit: Option<String>,
+    /// Where an answer that is shared is past its time, it is computed first instead of given.
+    pub renew: bool,
 }
 
 impl Recommend {
@@ -141,7 +143,7 @@ fn check_inputs(call: &Recommend, parts: &[Part]) -> Result<(), EngineError> {
     if together && call.like.is_none() && call.basket.is_none() {
         let detail = format!(
             "is missing: strategy {} needs items to go with, in `basket` or `like`",
-            super::name(only.strategy)
+            only.strategy.name()
         );
         return Err(EngineError::invalid("basket", detail));
     }
@@ -167,12 +169,8 @@ fn fallback(call: &Recommend, parts: &[Part]) -> Vec<Strategy> {
 }
 
 fn check(call: &Recommend, view: &View) -> Result<(), EngineError> {
-    if call.settings.strategy.is_some() && call.settings.blend.is_some() {
-        let detail = "goes without `strategy`: name the strategy as a part of the blend, or leave one of the two out";
-        return Err(EngineError::invalid("blend", detail));
-    }
     let schema = &view.snapshot().manifest().schema;
-    call.settings.check(schema).map_err(wrong_rule)?;
+    call.settings.check(schema)?;
     check_effort(call.effort)?;
     if call.min_score.is_some_and(|score| !score.is_finite()) {
         return Err(EngineError::invalid("min_score", "must be a finite number"));
@@ -193,8 +191,22 @@ fn check(call: &Recommend, view: &View) -> Result<(), EngineError> {
     check_count("like", call.like.as_ref().map_or(0, Vec::len), MAX_EXAMPLES)
 }
 
-pub(super) fn wrong_rule(error: RuleError) -> EngineError {
-    EngineError::invalid(error.field, error.detail)
+/// Items to resemble and to move away from are there.
+pub(super) fn check_examples(call: &Recommend, view: &View) -> Result<(), EngineError> {
+    if call.like.as_ref().is_some_and(Vec::is_empty) {
+        return Err(EngineError::invalid("like", "is empty; name at least one item"));
+    }
+    let total = call.like.as_ref().map_or(0, Vec::len) + call.unlike.len();
+    if total > MAX_EXAMPLES {
+        let detail = format!("`like` and `unlike` name {total} items together, at most {MAX_EXAMPLES}");
+        return Err(EngineError::invalid("unlike", detail));
+    }
+    for (field, ids) in [("like", call.like.as_deref()), ("unlike", Some(&call.unlike[..]))] {
+        for (at, id) in ids.unwrap_or_default().iter().enumerate() {
+            view.item_named(&format!("{field}[{at}]"), id)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_name(field: &str, name: Option<&str>) -> Result<(), EngineError> {
