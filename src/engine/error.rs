@@ -1,5 +1,6 @@
 //! Why a call could not be answered.
 
+use crate::experiments::ExperimentError;
 use crate::log::{LogError, Position};
 use crate::placements::PlacementsError;
 use crate::snapshot::SnapshotError;
@@ -146,6 +147,9 @@ pub enum EngineError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// There is no such experiment, it cannot be changed so, or its files fail.
+    #[error(transparent)]
+    Experiments(ExperimentError),
 }
 
 impl EngineError {

@@ -7,6 +7,7 @@
 mod answer;
 mod collections;
 mod error;
+mod experiments;
 pub mod filter;
 mod items;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use trending::{Charted, TrendingQuery};
 pub use view::View;
 
 use crate::changes::Sealer;
+use crate::experiments::Experiments;
 use crate::placements::Placements;
 use crate::signals::{Event, RecordError, Recorded, Signals};
 use crate::snapshot::{Collection, Store, Verify};
@@ -82,6 +84,7 @@ pub struct Engine {
     recommender: Recommender,
     reranker: Option<Reranker>,
     queries: QueryCache,
+    experiments: Experiments,
 }
 
 impl Engine {
@@ -94,8 +97,10 @@ impl Engine {
         if !settings.writes.read_only {
             remove_dropped(&settings.data);
         }
+        let store = Store::open(&settings.data)?;
         let engine = Self {
-            store: Store::open(&settings.data)?,
+            experiments: experiments::open(&settings, Arc::clone(&metrics))?,
+            store,
             data: settings.data,
             reranker: settings.models.open_reranker(settings.encoder)?,
             models: Models::new(settings.models, settings.encoder),

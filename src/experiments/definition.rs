@@ -1,7 +1,7 @@
 //! What an experiment is: its variants, their weights, and how its outcomes count.
 
 use super::ExperimentError;
-use super::placement::Placement;
+use crate::placements::Placement;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use utoipa::ToSchema;

@@ -63,7 +63,9 @@ pub(super) struct Arm {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecommendationIdError {
     /// It has another length.
-    #[error("a recommendation id has {CHARACTERS} characters, this has {found}; send it as it came with an answer")]
+    #[error(
+        "a recommendation id has {CHARACTERS} characters, this has {found}; send it as it came with an answer"
+    )]
     Length {
         /// Its length in bytes.
         found: usize,
@@ -98,7 +100,8 @@ impl RecommendationId {
         bytes[20..28].copy_from_slice(&arm.map_or(0, |arm| arm.experiment).to_be_bytes());
         bytes[28..32].copy_from_slice(&arm.map_or(0, |arm| arm.generation).to_be_bytes());
         bytes[32..40].copy_from_slice(&said.unit.unwrap_or(0).to_be_bytes());
-        bytes[CHECKED..].copy_from_slice(&checksum(&bytes[..CHECKED], secret));
+        let checksum = checksum(&bytes[..CHECKED], secret);
+        bytes[CHECKED..].copy_from_slice(&checksum);
         Self { bytes }
     }
 

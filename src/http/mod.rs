@@ -4,6 +4,7 @@ mod collections;
 mod cursors;
 mod encoding;
 mod events;
+mod experiments;
 mod extract;
 mod inputs;
 mod items;
@@ -49,6 +50,7 @@ use utoipa_swagger_ui::SwaggerUi;
     tags(
         (name = "Search", description = "Find items by meaning"),
         (name = "Recommend", description = "Similar and trending items, and the events behind them"),
+        (name = "Experiments", description = "Which way to recommend does better"),
         (name = "Embeddings", description = "Texts to vectors and ranks, in OpenAI's and TEI's protocols"),
         (name = "Items", description = "What is in a collection, and how it changes"),
         (name = "Collections", description = "What is served"),
@@ -66,6 +68,12 @@ fn router(app: App) -> Router {
         .routes(routes!(recommend::by_placement))
         .routes(routes!(trending::trending))
         .routes(routes!(events::record))
+        .routes(routes!(experiments::list))
+        .routes(routes!(
+            experiments::report,
+            experiments::put,
+            experiments::delete
+        ))
         .routes(routes!(placements::list))
         .routes(routes!(placements::describe, placements::put, placements::delete))
         .routes(routes!(collections::list))

@@ -25,7 +25,7 @@ pub(super) struct NamedPlacement {
     /// Its settings.
     #[serde(flatten)]
     #[schema(inline)]
-    settings: Arc<Placement>,
+    settings: Placement,
 }
 
 /// List placements
@@ -44,7 +44,10 @@ pub(super) async fn list(
 ) -> Result<axum::Json<PlacementList>, Problem> {
     app.run(move |app| {
         let all = app.engine().placements(&collection)?.all().into_iter();
-        let placements = all.map(|(name, settings)| NamedPlacement { name, settings });
+        let placements = all.map(|(name, settings)| NamedPlacement {
+            name,
+            settings: Arc::unwrap_or_clone(settings),
+        });
         Ok(axum::Json(PlacementList {
             placements: placements.collect(),
         }))
@@ -70,7 +73,7 @@ pub(super) async fn describe(
     Path((collection, name)): Path<(String, String)>,
 ) -> Result<axum::Json<NamedPlacement>, Problem> {
     app.run(move |app| {
-        let settings = app.engine().placement(&collection, &name)?;
+        let settings = Arc::unwrap_or_clone(app.engine().placement(&collection, &name)?);
         Ok(axum::Json(NamedPlacement { name, settings }))
     })
     .await
@@ -100,7 +103,7 @@ pub(super) async fn put(
     Json(placement): Json<Placement>,
 ) -> Result<(StatusCode, axum::Json<NamedPlacement>), Problem> {
     app.run(move |app| {
-        let settings = Arc::new(placement.clone());
+        let settings = placement.clone();
         let new = app.engine().put_placement(&collection, &name, placement)?;
         let status = if new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, axum::Json(NamedPlacement { name, settings })))

@@ -270,7 +270,7 @@ impl Problem {
     }
 
     /// 507: the disk is nearly full.
-    fn disk_low(detail: impl Into<String>) -> Self {
+    pub(super) fn disk_low(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-low",
@@ -336,6 +336,7 @@ impl From<EngineError> for Problem {
             EngineError::Encoder(EmbeddingError::TokenId { .. } | EmbeddingError::Tokenize { .. }) => {
                 Self::invalid(error.to_string()).with_cause(Cause::Tokens)
             }
+            EngineError::Experiments(error) => error.into(),
             error => of_writing(error),
         }
     }

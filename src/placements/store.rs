@@ -57,7 +57,7 @@ impl Stamp {
 #[derive(Serialize)]
 struct Content<'a> {
     version: u64,
-    placements: &'a ByName,
+    placements: BTreeMap<&'a str, &'a Placement>,
 }
 
 #[derive(Deserialize)]
@@ -248,7 +248,10 @@ fn write(path: &Path, placements: &ByName) -> Result<(), PlacementsError> {
     let staged = path.with_extension("json.new");
     let content = Content {
         version: FORMAT_VERSION,
-        placements,
+        placements: placements
+            .iter()
+            .map(|(name, placement)| (name.as_str(), &**placement))
+            .collect(),
     };
     let json = serde_json::to_vec_pretty(&content)
         .map_err(|error| SnapshotError::io(&staged, "write", std::io::Error::other(error)))?;

@@ -1,11 +1,13 @@
 //! Every metric, by what it counts.
 
 use super::encoders::EncoderMetrics;
+use super::experiments::ExperimentMetrics;
 use super::recommend::RecommendMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
 use crate::engine::{Outcome, Tried};
+use crate::experiments::OutcomeKind;
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub struct Metrics {
     snapshots: SnapshotMetrics,
     writes: WriteMetrics,
     encoders: EncoderMetrics,
+    experiments: ExperimentMetrics,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,7 @@ impl Metrics {
             snapshots: SnapshotMetrics::new(&registry)?,
             writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
+            experiments: ExperimentMetrics::new(&registry)?,
             registry,
         };
         register_build_info(&metrics.registry)?;
@@ -206,6 +210,26 @@ impl Metrics {
         took: Duration,
     ) {
         self.recommend.answered(collection, strategies, outcome, took);
+    }
+
+    /// Counts an answer given in an experiment.
+    pub fn experiment_exposed(&self, experiment: &str, variant: &str) {
+        self.experiments.exposed(experiment, variant);
+    }
+
+    /// Counts a click or conversion that counts for an experiment.
+    pub fn experiment_outcome(&self, experiment: &str, variant: &str, kind: OutcomeKind) {
+        self.experiments.outcome(experiment, variant, kind);
+    }
+
+    /// Counts a click or conversion that names a recommendation and counts for no experiment.
+    pub fn outcome_ignored(&self, reason: &str) {
+        self.experiments.ignored(reason);
+    }
+
+    /// An experiment is gone or begins anew; the series of its variants are taken back.
+    pub fn experiment_removed<'a>(&self, experiment: &str, variants: impl Iterator<Item = &'a str>) {
+        self.experiments.removed(experiment, variants);
     }
 
     /// A snapshot was opened and is served from now on, in place of the collection's previous one.

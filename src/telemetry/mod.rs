@@ -4,6 +4,7 @@
 //! path; a method that isn't an ordinary one is `other`; collections are those that are served.
 
 mod encoders;
+mod experiments;
 mod logging;
 mod metrics;
 mod recommend;

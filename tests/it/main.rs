@@ -34,6 +34,7 @@ mod models;
 mod older;
 mod openai;
 mod operations;
+mod placements;
 mod promises;
 mod pulls;
 mod rerank;

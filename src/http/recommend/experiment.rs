@@ -3,7 +3,7 @@
 use super::body::Asked;
 use super::by_variant;
 use crate::engine::{Recommended, View};
-use crate::experiments::{Assigned, Comparison, ExperimentError, Experiments, RecommendationId};
+use crate::experiments::{Assigned, Comparison, RecommendationId};
 use crate::http::problem::Problem;
 use crate::http::state::App;
 use std::sync::Arc;
@@ -35,10 +35,8 @@ impl Trial {
         let (Some(experiment), Some(unit)) = (&asked.experiment, &asked.unit) else {
             return Ok(None);
         };
-        let assigned = app.experiments().assign(experiment, collection, unit);
-        Ok(Some(Self {
-            assigned: assigned.map_err(|error| refused(&error))?,
-        }))
+        let assigned = app.engine().experiments().assign(experiment, collection, unit)?;
+        Ok(Some(Self { assigned }))
     }
 
     /// The comparison that this call is to bring, where it is.
@@ -60,21 +58,7 @@ impl Trial {
     }
 }
 
-fn refused(error: &ExperimentError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        ExperimentError::Unknown { .. } => Problem::not_found(detail).with_field("experiment"),
-        ExperimentError::Invalid { field, .. } => Problem::invalid(detail).with_field(field.clone()),
-        error => Problem::internal(error),
-    }
-}
-
 impl App {
-    /// What is known of experiments.
-    fn experiments(&self) -> Experiments {
-        Experiments {}
-    }
-
     /// The id of an answer that is about to be given.
     pub(super) fn recommendation_id(
         &self,
@@ -82,7 +66,7 @@ impl App {
         collection: &str,
         unit: Option<&str>,
     ) -> RecommendationId {
-        self.experiments().answered(assigned, collection, unit)
+        self.engine().experiments().answered(assigned, collection, unit)
     }
 
     /// Computes what was not shown, after the answer and beside everything else; not at all where that is busy already.
@@ -107,7 +91,7 @@ fn compare(app: &App, shadow: &Shadow) {
         shown_ms: shadow.took.as_secs_f64() * 1e3,
         other_ms: start.elapsed().as_secs_f64() * 1e3,
     };
-    app.experiments().shadowed(&shadow.assigned, &comparison);
+    app.engine().experiments().shadowed(&shadow.assigned, comparison);
 }
 
 /// Leave to compute a variant in the shadow.
