@@ -137,7 +137,12 @@ pub(super) struct Took {
     pub(super) search_ms: f64,
 }
 
-pub(super) fn plan(recall_target: f32, admissible: Option<usize>, search: &SearchReport, took: &Took) -> PlanReport {
+pub(super) fn plan(
+    recall_target: f32,
+    admissible: Option<usize>,
+    search: &SearchReport,
+    took: &Took,
+) -> PlanReport {
     let report = &search.report;
     PlanReport {
         kind: report.plan.name(),

@@ -111,7 +111,10 @@ impl TrendingCache {
 fn weigh(key: &Key, list: &List) -> usize {
     let names = [&key.segment, &key.category];
     let names: usize = names.into_iter().flatten().map(String::len).sum();
-    let items: usize = list.iter().map(|(id, _)| size_of::<(String, f32)>() + id.len()).sum();
+    let items: usize = list
+        .iter()
+        .map(|(id, _)| size_of::<(String, f32)>() + id.len())
+        .sum();
     size_of::<Key>() + key.collection.len() + key.snapshot.len() + names + items
 }
 
@@ -130,7 +133,9 @@ fn shown(view: &View, query: &TrendingQuery, list: &List) -> Result<Vec<Suggesti
     let strategy = strategy(query.chart);
     let hits = list.iter().filter_map(|(id, score)| {
         let found = view.live().find(id)?;
-        let hit = view.hit(found.place, *score, query.fields.as_deref()).transpose()?;
+        let hit = view
+            .hit(found.place, *score, query.fields.as_deref())
+            .transpose()?;
         Some(hit.map(|hit| Suggestion {
             id: hit.id,
             score: hit.score,

@@ -99,13 +99,19 @@ impl Sent {
             collection: view.collection().into(),
             snapshot: view.snapshot().id().into(),
             checked: AtomicU64::new(view.position().0),
-            shown: hits.iter().map(|hit| (hit.id.as_str().into(), hit.version)).collect(),
+            shown: hits
+                .iter()
+                .map(|hit| (hit.id.as_str().into(), hit.version))
+                .collect(),
             placement: placement.map(|(name, placement)| (name.into(), Arc::clone(placement))),
         })
     }
 
     fn weight(&self) -> usize {
-        let shown = self.shown.iter().map(|(id, _)| id.len() + size_of::<(Box<str>, Position)>());
+        let shown = self
+            .shown
+            .iter()
+            .map(|(id, _)| id.len() + size_of::<(Box<str>, Position)>());
         size_of::<Self>() + self.bytes.len() + shown.sum::<usize>()
     }
 
@@ -185,7 +191,14 @@ impl App {
         if peeked.refresh {
             self.renew(key.to_owned(), peeked.kept.clone());
         }
-        of.count(self, if peeked.stale { Outcome::Stale } else { Outcome::Hit });
+        of.count(
+            self,
+            if peeked.stale {
+                Outcome::Stale
+            } else {
+                Outcome::Hit
+            },
+        );
         Some(answer.sent.response(self, headers))
     }
 
@@ -242,7 +255,11 @@ mod tests {
             ("", false),
         ] {
             let headers = [(header::IF_NONE_MATCH, HeaderValue::from_static(given))];
-            assert_eq!(is_none_match(&headers.into_iter().collect(), &etag), same, "{given}");
+            assert_eq!(
+                is_none_match(&headers.into_iter().collect(), &etag),
+                same,
+                "{given}"
+            );
         }
         assert!(!is_none_match(&HeaderMap::new(), &etag));
     }

@@ -94,9 +94,8 @@ pub(super) async fn trending(State(app): State<App>, request: Request) -> Result
 
 fn maker(collection: String, params: TrendingParams) -> Result<Maker, Problem> {
     let window = params.window.as_deref().map_or(Ok(Window::default()), str::parse);
-    let window: Window = window.map_err(|error: UnknownWindow| {
-        Problem::invalid(error.to_string()).with_field("window")
-    })?;
+    let window: Window =
+        window.map_err(|error: UnknownWindow| Problem::invalid(error.to_string()).with_field("window"))?;
     let chart = match params.chart {
         ChartName::Trending => Chart::Trending(window),
         ChartName::Rising => Chart::Rising(window),

@@ -1,7 +1,7 @@
 //! Rankings of calls that name nobody: everybody gets the same, so it is made once for all of them.
 
-use super::call::Wanted;
 use super::cache::{Kept, Shared};
+use super::call::Wanted;
 use super::newest::Newest;
 use super::rank::{Ranking, rank};
 use super::{Ages, Outcome, Recommend};
@@ -60,6 +60,10 @@ fn key(view: &View, call: &Recommend, wanted: &Wanted) -> String {
         effort => Some(format!("{effort:?}")),
     };
     // Every part's Debug form quotes its texts, so no two calls share a key.
-    let _ = write!(key, "{wanted:?}\n{:?}\n{:?}\n{:?}\n{effort:?}", call.like, call.unlike, call.min_score);
+    let _ = write!(
+        key,
+        "{wanted:?}\n{:?}\n{:?}\n{:?}\n{effort:?}",
+        call.like, call.unlike, call.min_score
+    );
     key
 }

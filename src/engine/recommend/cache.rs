@@ -146,7 +146,8 @@ where
 {
     /// Keeps values whose weights add up to at most `capacity`.
     pub fn new(ages: Ages, capacity: u64, weigh: fn(&K, &V) -> usize) -> Self {
-        let weigher = move |key: &K, kept: &Kept<V>| u32::try_from(weigh(key, &kept.value)).unwrap_or(u32::MAX);
+        let weigher =
+            move |key: &K, kept: &Kept<V>| u32::try_from(weigh(key, &kept.value)).unwrap_or(u32::MAX);
         let cache = || {
             Cache::builder()
                 .max_capacity(capacity)
@@ -207,13 +208,15 @@ where
             return Ok((Kept::now(compute()?), Outcome::Miss));
         };
         let mut failed = None;
-        let entry = entries.entry_by_ref(&key).or_optionally_insert_with(|| match compute() {
-            Ok(value) => Some(Kept::now(value)),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        });
+        let entry = entries
+            .entry_by_ref(&key)
+            .or_optionally_insert_with(|| match compute() {
+                Ok(value) => Some(Kept::now(value)),
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            });
         let Some(entry) = entry else {
             // Somebody else's attempt failed, and the error is theirs.
             return match failed {
@@ -329,7 +332,10 @@ mod tests {
             }
         });
         let outcomes = outcomes.into_inner().unwrap();
-        let misses = outcomes.iter().filter(|&&outcome| outcome == Outcome::Miss).count();
+        let misses = outcomes
+            .iter()
+            .filter(|&&outcome| outcome == Outcome::Miss)
+            .count();
         assert_eq!((misses, computed.into_inner()), (1, 1), "{outcomes:?}");
     }
 
@@ -346,7 +352,11 @@ mod tests {
         let (kept, outcome) = cache.get(1, false, compute, || slow).unwrap();
         assert_eq!((*kept.value, outcome), (1, Outcome::Stale));
         let (kept, outcome) = cache.get(1, false, compute, never).unwrap();
-        assert_eq!((*kept.value, outcome), (1, Outcome::Stale), "one is at it already");
+        assert_eq!(
+            (*kept.value, outcome),
+            (1, Outcome::Stale),
+            "one is at it already"
+        );
         assert!(!cache.peek(&1).unwrap().refresh, "one is at it already");
         go.send(()).unwrap();
         while *cache.peek(&1).unwrap().kept.value == 1 {
@@ -362,7 +372,11 @@ mod tests {
             let (kept, outcome) = cache.get(1, true, || Ok(value), never).unwrap();
             assert_eq!((*kept.value, outcome), (value, Outcome::Miss));
         }
-        assert!(cache.get(1, true, || Err(EngineError::invalid("x", "no")), never).is_err());
+        assert!(
+            cache
+                .get(1, true, || Err(EngineError::invalid("x", "no")), never)
+                .is_err()
+        );
         let (kept, _) = cache.get(1, true, || Ok(4), never).unwrap();
         assert_eq!(*kept.value, 4, "an attempt that failed blocks nobody");
     }
@@ -388,9 +402,15 @@ mod tests {
     #[test]
     fn ages_are_told_to_caches_outside() {
         let ages = Ages::of(Duration::from_secs(5));
-        assert_eq!(ages.cache_control(), "public, max-age=5, stale-while-revalidate=60");
+        assert_eq!(
+            ages.cache_control(),
+            "public, max-age=5, stale-while-revalidate=60"
+        );
         let ages = Ages::of(Duration::from_millis(1));
-        assert_eq!(ages.cache_control(), "public, max-age=0, stale-while-revalidate=0");
+        assert_eq!(
+            ages.cache_control(),
+            "public, max-age=0, stale-while-revalidate=0"
+        );
         assert_eq!(ages.kept, ages.fresh, "less than a second is not stretched");
     }
 }

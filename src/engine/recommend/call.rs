@@ -44,7 +44,9 @@ impl Recommend {
     /// Whether everybody who sends it is to get the same.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        let named = [&self.user, &self.session, &self.unit].iter().any(|name| name.is_some());
+        let named = [&self.user, &self.session, &self.unit]
+            .iter()
+            .any(|name| name.is_some());
         !named && self.recent.is_empty() && self.basket.is_none()
     }
 }
@@ -71,7 +73,8 @@ impl Wanted {
         view: &View,
     ) -> Result<Self, EngineError> {
         check(call, view)?;
-        let mut settings = placement.map_or_else(|| call.settings.clone(), |under| under.under(&call.settings));
+        let mut settings =
+            placement.map_or_else(|| call.settings.clone(), |under| under.under(&call.settings));
         if let Some(variant) = variant {
             settings = settings.under(variant);
         }
@@ -106,7 +109,12 @@ impl Wanted {
 
 /// The strategies asked for, or the one that goes with what the call has.
 fn parts(call: &Recommend, settings: &Placement) -> Result<Vec<Part>, EngineError> {
-    let one = |strategy| vec![Part { strategy, weight: 1.0 }];
+    let one = |strategy| {
+        vec![Part {
+            strategy,
+            weight: 1.0,
+        }]
+    };
     if let Some(blend) = &settings.blend {
         return Ok(blend.clone());
     }
@@ -165,7 +173,11 @@ fn fallback(call: &Recommend, parts: &[Part]) -> Vec<Strategy> {
         _ => &[Trending, Popular, New],
     };
     let asked = |strategy: &&Strategy| parts.iter().any(|part| part.strategy == **strategy);
-    chain.iter().filter(|strategy| !asked(strategy)).copied().collect()
+    chain
+        .iter()
+        .filter(|strategy| !asked(strategy))
+        .copied()
+        .collect()
 }
 
 fn check(call: &Recommend, view: &View) -> Result<(), EngineError> {
@@ -182,10 +194,7 @@ fn check(call: &Recommend, view: &View) -> Result<(), EngineError> {
     ] {
         check_name(field, name.as_deref())?;
     }
-    for (field, ids) in [
-        ("recent", Some(&call.recent)),
-        ("basket", call.basket.as_ref()),
-    ] {
+    for (field, ids) in [("recent", Some(&call.recent)), ("basket", call.basket.as_ref())] {
         check_count(field, ids.map_or(0, Vec::len), MAX_NAMED)?;
     }
     check_count("like", call.like.as_ref().map_or(0, Vec::len), MAX_EXAMPLES)
@@ -211,7 +220,10 @@ pub(super) fn check_examples(call: &Recommend, view: &View) -> Result<(), Engine
 
 fn check_name(field: &str, name: Option<&str>) -> Result<(), EngineError> {
     match name {
-        Some("") => Err(EngineError::invalid(field, "is empty; leave it out where there is none")),
+        Some("") => Err(EngineError::invalid(
+            field,
+            "is empty; leave it out where there is none",
+        )),
         Some(name) if name.len() > MAX_ID_BYTES => {
             let detail = format!("has {} bytes, at most {MAX_ID_BYTES} are accepted", name.len());
             Err(EngineError::invalid(field, detail))

@@ -60,7 +60,8 @@ pub(super) fn time_of(document: &[u8], name: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &[u8] = br#"{"brand": "Acme", "sizes": [41, 42.5, "XL", null], "new": true, "nested": {"brand": "x"},
+    const DOCUMENT: &[u8] =
+        br#"{"brand": "Acme", "sizes": [41, 42.5, "XL", null], "new": true, "nested": {"brand": "x"},
         "made": ["2026-01-02", "2026-01-01"], "a\"b": "c", "nothing": null}"#;
 
     #[test]

@@ -81,7 +81,12 @@ fn group<'a>(items: impl Iterator<Item = (&'a [f32], f32)>) -> Vec<Interest> {
 }
 
 fn interests(mut groups: Vec<Group>) -> Vec<Interest> {
-    groups.retain(|group| group.sum.iter().any(|number| number.abs() > f32::EPSILON * group.weight));
+    groups.retain(|group| {
+        group
+            .sum
+            .iter()
+            .any(|number| number.abs() > f32::EPSILON * group.weight)
+    });
     groups.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     let total: f32 = groups.iter().map(|group| group.weight).sum();
     let interest = |group: Group| Interest {

@@ -46,9 +46,6 @@ mod shopper;
 mod similar;
 mod together;
 
-#[cfg(test)]
-mod tests;
-
 pub use cache::{Ages, Outcome};
 pub use call::{DEFAULT_LIMIT, MAX_NAMED, Recommend};
 pub use rank::{Recommended, Suggestion, Tried};
@@ -112,16 +109,24 @@ impl Engine {
         let recommender = &self.recommender;
         let shared = instead.placement.is_some() && instead.snapshot.is_none() && call.is_anonymous();
         let (ranking, outcome) = if shared {
-            let (ranking, outcome) = recommender.anonymous.get(view, call, &wanted, &recommender.newest)?;
+            let (ranking, outcome) = recommender
+                .anonymous
+                .get(view, call, &wanted, &recommender.newest)?;
             (ranking, Some(outcome))
         } else {
-            let beside = instead.snapshot.map(|id| recommender.pinned.view(self, view, id)).transpose()?;
+            let beside = instead
+                .snapshot
+                .map(|id| recommender.pinned.view(self, view, id))
+                .transpose()?;
             let ranking = rank::rank(view, beside.as_deref(), call, &wanted, &recommender.newest)?;
             (Kept::now(ranking), None)
         };
         let made = ranking.made();
-        let answer = ranking.value.shown(view, wanted.fields.as_deref(), (outcome, made))?;
-        self.metrics.recommended(view.collection(), &answer.strategies, outcome, started.elapsed());
+        let answer = ranking
+            .value
+            .shown(view, wanted.fields.as_deref(), (outcome, made))?;
+        self.metrics
+            .recommended(view.collection(), &answer.strategies, outcome, started.elapsed());
         Ok(answer)
     }
 

@@ -27,7 +27,12 @@ impl Default for Pinned {
 
 impl Pinned {
     /// The view of a snapshot alone; the served one where it is that.
-    pub(super) fn view(&self, engine: &Engine, served: &Arc<View>, id: &str) -> Result<Arc<View>, EngineError> {
+    pub(super) fn view(
+        &self,
+        engine: &Engine,
+        served: &Arc<View>,
+        id: &str,
+    ) -> Result<Arc<View>, EngineError> {
         if served.snapshot().id() == id {
             return Ok(Arc::clone(served));
         }
@@ -45,7 +50,11 @@ impl Pinned {
 }
 
 /// What a strategy finds in a snapshot, where the items are now.
-pub(super) fn gather(scene: &Scene<'_>, beside: &View, strategy: Strategy) -> Result<Vec<Candidate>, EngineError> {
+pub(super) fn gather(
+    scene: &Scene<'_>,
+    beside: &View,
+    strategy: Strategy,
+) -> Result<Vec<Candidate>, EngineError> {
     let selection = rank::selection(beside, scene.wanted)?;
     let mut excluded = HashSet::with_capacity(scene.excluded.len());
     for &place in scene.excluded {

@@ -200,8 +200,8 @@ pub(super) fn rank(
     let searched = scene.searched.get();
     ranking.plan = searched.map(|searched| report(view, call, admissible, &searched, filter_ms));
     ranking.exact = searched.is_none_or(|searched| searched.report.exact);
-    ranking.partial = searched.is_some_and(|searched| searched.report.report.partial)
-        || is_short(&scene, ranked.len());
+    ranking.partial =
+        searched.is_some_and(|searched| searched.report.report.partial) || is_short(&scene, ranked.len());
     Ok(ranking)
 }
 
@@ -209,7 +209,9 @@ pub(super) fn rank(
 fn depth(wanted: &Wanted) -> usize {
     let chooses = wanted.rules != crate::ranking::Rules::default() || wanted.parts.len() > 1;
     if chooses {
-        (wanted.limit * DEPTH).clamp(LEAST_DEPTH, MOST_DEPTH).max(wanted.limit)
+        (wanted.limit * DEPTH)
+            .clamp(LEAST_DEPTH, MOST_DEPTH)
+            .max(wanted.limit)
     } else {
         wanted.limit
     }
@@ -261,7 +263,10 @@ fn is_short(scene: &Scene<'_>, shown: usize) -> bool {
     if shown >= scene.wanted.limit || scene.call.min_score.is_some() || knows_all {
         return false;
     }
-    let hidden = scene.excluded.iter().filter(|&&place| scene.selection.admits(place));
+    let hidden = scene
+        .excluded
+        .iter()
+        .filter(|&&place| scene.selection.admits(place));
     scene.selection.count() > hidden.count() + shown
 }
 
@@ -291,7 +296,9 @@ fn ranking(scene: &Scene<'_>, ranked: &[Ranked], mut tried: Vec<Tried>) -> Resul
                 ranked,
             });
         }
-        let of = tried.iter_mut().find(|tried| Some(tried.strategy) == ranked.strategy);
+        let of = tried
+            .iter_mut()
+            .find(|tried| Some(tried.strategy) == ranked.strategy);
         if let Some(of) = of {
             of.used += 1;
         }
@@ -373,18 +380,29 @@ impl Pool {
 
 /// Gives candidates, which are best first, scores below all of `before`; as they are where there are none before.
 fn behind(before: &[Candidate], candidates: &mut [Candidate]) {
-    let floor = before.iter().map(|candidate| candidate.score).min_by(f32::total_cmp);
+    let floor = before
+        .iter()
+        .map(|candidate| candidate.score)
+        .min_by(f32::total_cmp);
     let Some(floor) = floor else { return };
     let count = candidates.len() as f32;
     for (at, candidate) in candidates.iter_mut().enumerate() {
         // From just below 1 down to above 0.
         let part = (count - at as f32) / (count + 1.0);
-        candidate.score = if floor > 0.0 { floor * part } else { floor - 1.0 + part };
+        candidate.score = if floor > 0.0 {
+            floor * part
+        } else {
+            floor - 1.0 + part
+        };
     }
 }
 
 /// The places of a view's items in another one's candidates are those of their ids.
-pub(super) fn translated(scene: &Scene<'_>, beside: &View, found: &[Candidate]) -> Result<Vec<Candidate>, EngineError> {
+pub(super) fn translated(
+    scene: &Scene<'_>,
+    beside: &View,
+    found: &[Candidate],
+) -> Result<Vec<Candidate>, EngineError> {
     let mut translated = Vec::with_capacity(found.len());
     for candidate in found {
         let item = beside.live().item(candidate.place);

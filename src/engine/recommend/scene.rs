@@ -75,14 +75,21 @@ impl Scene<'_> {
         effort: Effort,
         strategy: Strategy,
     ) -> Result<Vec<Candidate>, EngineError> {
-        let hidden = self.excluded.iter().filter(|&&place| self.selection.admits(place)).count();
+        let hidden = self
+            .excluded
+            .iter()
+            .filter(|&&place| self.selection.admits(place))
+            .count();
         let asked = Asked {
             k: self.depth + hidden,
             effort,
         };
         let started = Instant::now();
         let (report, mut found) = SCRATCH.with_borrow_mut(|(scratch, found)| {
-            let report = self.view.live().search(vector, asked, self.selection, scratch, found);
+            let report = self
+                .view
+                .live()
+                .search(vector, asked, self.selection, scratch, found);
             report.map(|report| {
                 let shown = found.iter().filter(|found| !self.excluded.contains(&found.place));
                 let candidates = shown.map(|found| Candidate {

@@ -63,7 +63,10 @@ pub(super) struct ShownVariant {
 /// One item to show.
 #[derive(ToSchema)]
 #[schema(as = Suggestion)]
-#[allow(dead_code, reason = "describes engine::Suggestion, which knows nothing of OpenAPI")]
+#[allow(
+    dead_code,
+    reason = "describes engine::Suggestion, which knows nothing of OpenAPI"
+)]
 pub(in crate::http) struct SuggestionSchema {
     /// The item's id.
     id: String,

@@ -94,7 +94,8 @@ impl RecommendBody {
         let named = [&self.unit, &self.user, &self.session];
         let unit = named.into_iter().flatten().next().cloned();
         if self.experiment.is_some() && unit.is_none() {
-            let detail = "unit: is missing: `experiment` assigns variants to units; give `unit`, `user` or `session`";
+            let detail =
+                "unit: is missing: `experiment` assigns variants to units; give `unit`, `user` or `session`";
             return Err(Problem::invalid(detail).with_field("unit"));
         }
         let call = Recommend {

@@ -8,7 +8,7 @@ mod experiment;
 pub(super) use answer::SuggestionSchema;
 pub(super) use by_placement::{__path_by_placement, by_placement};
 
-use super::extract::{Json, Path, Params};
+use super::extract::{Json, Params, Path};
 use super::problem::Problem;
 use super::reads::AtLeast;
 use super::state::App;
@@ -69,7 +69,9 @@ pub(super) async fn recommend(
     let start = Instant::now();
     let mut asked = body.into_asked()?;
     asked.least = least.or(asked.least);
-    let (answer, shadow) = app.run(move |app| answer_call(app, collection, asked, start)).await?;
+    let (answer, shadow) = app
+        .run(move |app| answer_call(app, collection, asked, start))
+        .await?;
     if let Some(shadow) = shadow {
         app.compare_in_the_shadow(shadow);
     }
@@ -85,9 +87,9 @@ fn answer_call(
     let view = app.view_at(&collection, asked.least)?;
     let trial = Trial::of(app, &collection, &asked)?;
     let answer = answered(app, &view, &asked, trial.as_ref())?;
-    let shadow = trial.as_ref().and_then(|trial| {
-        trial.shadow(&view, &asked, &answer, start.elapsed())
-    });
+    let shadow = trial
+        .as_ref()
+        .and_then(|trial| trial.shadow(&view, &asked, &answer, start.elapsed()));
     let assigned = trial.as_ref().map(|trial| &trial.assigned);
     let id = app.recommendation_id(assigned, &collection, asked.unit.as_deref());
     let shown = RecommendAnswer::new(&view, answer, id.to_string(), &asked, trial.as_ref());
