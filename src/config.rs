@@ -45,6 +45,19 @@
 //! key_ttl_s = 86400                  # how long the answers to calls with an Idempotency-Key are kept
 //! keys = 100000                      # … and most of them per collection
 //!
+//! [events]
+//! dedup_events = 2000000             # events that are remembered to recognize those that are sent again
+//! queue_events = 100000              # more events of one collection waiting than this: 429 with Retry-After
+//! users = 2000000                    # users per collection; who was away for long goes first, who came once before that
+//! user_items = 64                    # items that are remembered of each: the latest
+//! sessions = 2000000                 # visits per collection
+//! baskets = 2000000                  # baskets per collection
+//! segments = 64                      # segments with charts of their own
+//! unknown_events = 100000            # events of items that are not there; they count once the items are
+//! [events.types]                     # more types, or other weights for impression, view, click, cart, purchase, rating
+//! wishlist = { weight = 2.0 }        # in views
+//! subscribe = { weight = 5.0, bought = true }   # it means that the item was bought
+//!
 //! [snapshots]
 //! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that
 //! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
@@ -62,10 +75,12 @@
 //! price = { type = "number", filter = true }
 //! ```
 
+mod events;
 mod live;
 mod model;
 mod snapshots;
 
+pub use events::{EventSettings, TypeSettings};
 pub use live::{LiveSettings, LogSettings, WritesSettings};
 pub use model::ModelSettings;
 pub use snapshots::SnapshotSettings;
@@ -101,6 +116,8 @@ pub struct Config {
     pub live: LiveSettings,
     /// How changes are taken.
     pub writes: WritesSettings,
+    /// What shoppers do.
+    pub events: EventSettings,
     /// New snapshots.
     pub snapshots: SnapshotSettings,
     /// Schemas by name of the collection.
@@ -284,6 +301,7 @@ impl Config {
         config.server.check().map_err(content)?;
         config.model.check().map_err(content)?;
         config.snapshots.check().map_err(content)?;
+        config.events.check().map_err(content)?;
         live::check(&config.log, &config.live, &config.writes).map_err(content)?;
         Ok(config)
     }
@@ -291,7 +309,10 @@ impl Config {
     /// How the engine takes changes.
     #[must_use]
     pub fn write_settings(&self) -> WriteSettings {
-        live::write_settings(&self.log, &self.live, &self.writes)
+        WriteSettings {
+            events: self.events.settings(self.log.segment_bytes),
+            ..live::write_settings(&self.log, &self.live, &self.writes)
+        }
     }
 
     /// Where the model is, with flags before settings.

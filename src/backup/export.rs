@@ -1,6 +1,6 @@
 //! Taking an archive of a collection that may be written at the same time.
 
-use super::listing::{Entry, FORMAT_VERSION, GOLDEN, LISTING, LOG, Listing, SNAPSHOT};
+use super::listing::{Entry, FORMAT_VERSION, GOLDEN, LISTING, LOG, Listing, PLACEMENTS, SNAPSHOT};
 use super::{Advance, BackupError, Packing};
 use crate::log::{EmbeddedLog, LogSettings, Position, ReadOnlyLog};
 use crate::snapshot::{Collection, sync_dir};
@@ -104,8 +104,13 @@ fn take(collection: &Collection, copies: &Path) -> Result<(Listing, Vec<Source>)
             .into_owned();
         taken.push((format!("{LOG}{name}"), Source::open(path)?));
     }
-    if collection.golden_path().exists() {
-        taken.push((GOLDEN.to_owned(), Source::open(collection.golden_path())?));
+    for (name, path) in [
+        (GOLDEN, collection.golden_path()),
+        (PLACEMENTS, collection.placements_path()),
+    ] {
+        if path.exists() {
+            taken.push((name.to_owned(), Source::open(path)?));
+        }
     }
     let mut files = Vec::with_capacity(taken.len());
     let mut sources = Vec::with_capacity(taken.len());

@@ -154,7 +154,7 @@ fn unpack(path: &Path, file: impl Read, staged: &Path, advance: Advance<'_>) -> 
 fn place(snapshot: &str, entry: &Entry, staged: &Path) -> PathBuf {
     match entry.name.strip_prefix(SNAPSHOT) {
         Some(file) => staged.join("snapshots").join(snapshot).join(file),
-        // `log/…` and `golden.jsonl` keep their names.
+        // `log/…`, `golden.jsonl` and `placements.json` keep their names.
         None => staged.join(&entry.name),
     }
 }

@@ -14,6 +14,7 @@ pub(super) const SNAPSHOT: &str = "snapshot/";
 /// The folder of the log's segments.
 pub(super) const LOG: &str = "log/";
 pub(super) const GOLDEN: &str = "golden.jsonl";
+pub(super) const PLACEMENTS: &str = "placements.json";
 
 /// What is in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +102,7 @@ fn is_ours(name: &str) -> bool {
     };
     match (name.strip_prefix(SNAPSHOT), name.strip_prefix(LOG)) {
         (Some(file), _) | (_, Some(file)) => plain(file),
-        _ => name == GOLDEN,
+        _ => name == GOLDEN || name == PLACEMENTS,
     }
 }
 
@@ -115,6 +116,7 @@ mod tests {
             "snapshot/index.alike",
             "log/00000000000000000001.log",
             "golden.jsonl",
+            "placements.json",
         ] {
             assert!(is_ours(good), "{good}");
         }

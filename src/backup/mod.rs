@@ -8,8 +8,9 @@
 //! | `snapshot/…` | the files of the snapshot that was served |
 //! | `log/…` | the segments of the log with everything after the snapshot, up to the position in the listing |
 //! | `golden.jsonl` | the golden queries, where there are some |
+//! | `placements.json` | the placements, where there are some |
 //!
-//! Events are not part of it. An archive is taken while a server writes: the snapshot never changes, and of the log a
+//! The log of events is not part of it; what they had taught when the snapshot was built is. An archive is taken while a server writes: the snapshot never changes, and of the log a
 //! prefix is taken that ends with a whole commit. It is accepted again only as a whole: every byte and every record is
 //! checked before the collection appears, in one step.
 

@@ -73,6 +73,11 @@ impl Bench {
             "{\"vector\":[1,0],\"expected\":[\"p0\"]}\n",
         )
         .unwrap();
+        fs::write(
+            collection.placements_path(),
+            "{\"version\":1,\"placements\":{\"home\":{\"limit\":3}}}",
+        )
+        .unwrap();
         bench
     }
 
@@ -139,6 +144,10 @@ fn a_collection_goes_into_one_file_and_comes_back() {
         assert_eq!(
             fs::read(new.golden_path()).unwrap(),
             fs::read(old.golden_path()).unwrap()
+        );
+        assert_eq!(
+            fs::read(new.placements_path()).unwrap(),
+            fs::read(old.placements_path()).unwrap()
         );
         let (mut log, opened) = EmbeddedLog::open(&new.log_dir(), LogSettings::default()).unwrap();
         assert_eq!(

@@ -14,9 +14,10 @@ pub use error::BuildError;
 pub use known::Encoding;
 
 use crate::catalog::{self, RowError};
-use crate::engine::ModelPlace;
+use crate::engine::{ModelPlace, carry_checkpoint};
 use crate::log;
 use crate::schema::Schema;
+use crate::signals::CHECKPOINT_FILE;
 use crate::snapshot::{BuildFacts, Collection, Made, Manifest, SnapshotWriter};
 use alike_indexes::{BuildReport, BuildSettings, Description, Phase};
 use rows::Rows;
@@ -106,6 +107,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         watcher.indexed(step.phase, step.done, step.total);
     })?;
     watcher.indexing_done();
+    carry_checkpoint(collection, &writer.file(CHECKPOINT_FILE))?;
     let made = Made {
         schema: order.schema.clone(),
         model: vectors.model(),

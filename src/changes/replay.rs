@@ -30,6 +30,8 @@ enum Prior {
     Update(Checked),
     Delete(Box<str>),
     Note(crate::log::CallNote),
+    /// What means nothing in a log of changes.
+    Nothing,
 }
 
 /// Reads the log in `dir` after `after` on a thread of its own and makes its records ready, some chunks ahead.
@@ -121,6 +123,7 @@ fn prior(rules: &Rules, record: Record) -> Result<Prior, EngineError> {
         }
         Record::Delete { id } => Ok(Prior::Delete(id)),
         Record::Call(note) => Ok(Prior::Note(note)),
+        Record::Event(_) => Ok(Prior::Nothing),
     }
 }
 
@@ -181,6 +184,7 @@ impl Chunk {
                     calls.noted(note, position);
                     continue;
                 }
+                Prior::Nothing => continue,
             };
             steps.push((position, step));
         }
@@ -258,7 +262,7 @@ fn mark_changed_texts(rules: &Rules, live: &Live, records: &mut [(Position, Prio
                     encode_instead(prior);
                 }
             }
-            (Prior::Update(_) | Prior::Note(_), _) => {}
+            (Prior::Update(_) | Prior::Note(_) | Prior::Nothing, _) => {}
         }
     }
 }

@@ -96,11 +96,12 @@ async fn serve(
         .context("cannot read the address listened on")?;
     tracing::info!("listening on http://{address}");
     let engine = Arc::new(engine);
+    let served = Arc::clone(&engine);
     let maintenance = Maintenance::new(Arc::clone(&engine), Arc::clone(&metrics), snapshots);
     let app = App::new(engine, maintenance, metrics, server);
-    http::serve(app, listener, stop)
-        .await
-        .context("the server failed")
+    let end = http::serve(app, listener, stop).await;
+    served.experiments().flush();
+    end.context("the server failed")
 }
 
 /// Takes the address before the models load, so that a busy port is known at once. Connections are refused until the

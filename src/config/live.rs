@@ -2,6 +2,7 @@
 
 use super::in_range;
 use crate::engine::WriteSettings;
+use crate::signals::Settings;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ pub(super) fn write_settings(
         queue_changes: writes.queue_changes,
         key_ttl: Duration::from_secs(writes.key_ttl_s),
         keys: writes.keys,
+        events: Settings::default(),
     }
 }
 
@@ -117,6 +119,10 @@ mod tests {
             min_free_bytes: 7,
             live_bytes: 2 << 20,
             queue_changes: 5,
+            events: Settings {
+                segment_bytes: 1 << 20,
+                ..Settings::default()
+            },
             ..WriteSettings::default()
         };
         assert_eq!(read.write_settings(), expected);

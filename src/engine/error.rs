@@ -54,7 +54,7 @@ pub enum EngineError {
     },
     /// The placements of a collection cannot be read or written.
     #[error(transparent)]
-    Placements(PlacementsError),
+    Placements(Box<PlacementsError>),
     /// The encoder failed.
     #[error(transparent)]
     Encoder(#[from] EmbeddingError),

@@ -7,6 +7,7 @@
 mod answer;
 mod collections;
 mod error;
+mod events;
 mod experiments;
 pub mod filter;
 mod items;
@@ -34,6 +35,7 @@ mod tests;
 pub use answer::{Answer, Hit, PlanReport};
 pub use collections::NewCollection;
 pub use error::EngineError;
+pub use events::{carry_checkpoint, checkpoints};
 pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
@@ -49,8 +51,8 @@ pub use view::View;
 use crate::changes::Sealer;
 use crate::experiments::Experiments;
 use crate::placements::Placements;
-use crate::signals::{Event, RecordError, Recorded, Signals};
-use crate::snapshot::{Collection, Store, Verify};
+use crate::signals::Signals;
+use crate::snapshot::{Store, Verify};
 use crate::telemetry::Metrics;
 use alike_embeddings::{Encoder, Reranker};
 use arc_swap::ArcSwap;
@@ -62,7 +64,7 @@ use serde_json::value::RawValue;
 use serving::{Serving, Slot};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use trending::TrendingCache;
 
 /// Serves every collection of one data directory.
@@ -129,32 +131,6 @@ impl Engine {
         settings.writes.read_only = true;
         settings.record_events = false;
         Self::open(settings, metrics)
-    }
-
-    /// The signals of a collection, opened once. Search never depends on them: a journal that cannot be used costs
-    /// the durability of events, which every call that records some then says.
-    fn signals_of(&self, collection: &Collection) -> Arc<Signals> {
-        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = || {
-            if !self.record_events {
-                return Signals::in_memory();
-            }
-            let opened = Signals::open(&collection.events_dir()).unwrap_or_else(|error| {
-                tracing::error!(collection = collection.name(), %error, "the event journal cannot be used");
-                Signals::in_memory()
-            });
-            if !opened.durable() {
-                let why = opened.durability();
-                tracing::warn!(
-                    collection = collection.name(),
-                    ?why,
-                    "events are kept in memory only"
-                );
-            }
-            opened
-        };
-        let known = signals.entry(collection.name().to_owned());
-        Arc::clone(known.or_insert_with(|| Arc::new(open())))
     }
 
     /// The view of a collection.
@@ -236,14 +212,6 @@ impl Engine {
     /// No such item.
     pub fn item(&self, view: &View, id: &str) -> Result<Box<RawValue>, EngineError> {
         view.fields(&view.item(id)?, None)
-    }
-
-    /// Takes events of one collection into its signals; returns after they are on disk (where they can be).
-    ///
-    /// # Errors
-    /// They cannot be written; then none was taken.
-    pub fn record(&self, view: &View, events: &[Event]) -> Result<Recorded, RecordError> {
-        view.signals().record(events)
     }
 
     /// The trending items of a collection, from the cache while they are not too old.

@@ -64,7 +64,8 @@ impl Engine {
     /// Whether this process is the one that changes the collection, and there is room on the disk.
     fn check_placements_change(&self, collection: &str) -> Result<(), EngineError> {
         self.check_writes()?;
-        self.check_room(&*self.serving(collection)?, false)
+        let serving = self.serving(collection)?;
+        self.check_room(&serving, false)
     }
 }
 
@@ -81,7 +82,7 @@ impl From<PlacementsError> for EngineError {
             PlacementsError::Name { .. } | PlacementsError::TooMany | PlacementsError::TooLarge { .. } => {
                 Self::invalid("placement", error.to_string())
             }
-            error => Self::Placements(error),
+            error => Self::Placements(Box::new(error)),
         }
     }
 }

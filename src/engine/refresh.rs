@@ -31,6 +31,7 @@ impl Engine {
             });
         }
         self.models.drop_unused();
+        self.settle_events();
         Ok(())
     }
 
@@ -224,12 +225,13 @@ impl Engine {
         let calls = Calls::new(self.writes.key_ttl, self.writes.keys, Some(older));
         let Opened { live, rules } = self.open_beside(collection, id, &calls)?;
         self.warm(&live, &rules)?;
+        let signals = self.signals_of(collection, &live);
         let start = Start {
             live,
             rules,
             journal,
             calls: Arc::new(calls),
-            signals: self.signals_of(collection),
+            signals,
         };
         let (sealer, metrics) = (Arc::clone(&self.sealer), Arc::clone(&self.metrics));
         let serving = Serving::new(

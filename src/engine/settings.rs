@@ -44,6 +44,8 @@ pub struct WriteSettings {
     pub key_ttl: Duration,
     /// Most idempotency keys of a collection that are kept.
     pub keys: usize,
+    /// Which events are accepted, and how much is kept of them.
+    pub events: crate::signals::Settings,
 }
 
 impl Default for WriteSettings {
@@ -56,6 +58,7 @@ impl Default for WriteSettings {
             queue_changes: 10_000,
             key_ttl: Duration::from_secs(86_400),
             keys: 100_000,
+            events: crate::signals::Settings::default(),
         }
     }
 }

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_unit_stays_where_it_is() {
-        // Written down once: another program, machine or year has to assign the same.
+        // Computed by another implementation of BLAKE3: another program, machine or year has to assign the same.
         let found: Vec<usize> = ["u1", "u2", "u3", "u4", "u5", "u6", "ü", " "]
             .iter()
             .map(|unit| place(&[1.0, 1.0, 2.0], standing("home", 7, unit)))
@@ -102,7 +102,7 @@ mod tests {
         assert!((standing("a", 1, "bc") - standing("ab", 1, "c")).abs() > 0.0);
     }
 
-    const GOLDEN: [usize; 8] = [9; 8];
+    const GOLDEN: [usize; 8] = [2, 2, 2, 1, 0, 2, 2, 0];
 
     #[test]
     fn more_weight_at_the_end_moves_units_there_only() {

@@ -176,7 +176,10 @@ impl Keeper {
         let mut registry = self.registry_mut();
         match Registry::open(&self.data) {
             Ok(read) => *registry = read,
-            Err(error) => tracing::warn!(%error, "the definitions of experiments cannot be read again"),
+            Err(error) => {
+                registry.set_seen();
+                tracing::warn!(%error, "the definitions of experiments cannot be read again");
+            }
         }
         self.fit_tallies(&registry);
         if let Err(error) = self.read_secret() {

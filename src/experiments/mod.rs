@@ -47,7 +47,7 @@ pub use shadow::ShadowReport;
 pub use tally::OutcomeKind;
 pub use token::{RecommendationId, RecommendationIdError};
 
-use crate::signals::{Event, MAX_ID_BYTES};
+use crate::signals::{Event, EventType, MAX_ID_BYTES};
 use crate::telemetry::Metrics;
 use flusher::Flusher;
 use keeper::{Keeper, key};
@@ -315,10 +315,15 @@ impl Experiments {
         id.read(&self.keeper.secret()).map(|_| id)
     }
 
-    /// Counts accepted events that name a recommendation; what counts is on the disk when this returns. The same events
-    /// again change nothing, unless half a million others came between.
+    /// Counts accepted events that name a recommendation, clicks and purchases; what counts is on the disk when this
+    /// returns. The same events again change nothing, unless half a million others came between.
     pub fn attribute(&self, events: &[Event]) {
-        self.attribute_outcomes(events.iter().filter_map(Outcome::of));
+        self.attribute_with(events, &|kind| *kind == EventType::Purchase);
+    }
+
+    /// As [`Experiments::attribute`], where other types of events too may mean that the item was bought.
+    pub fn attribute_with(&self, events: &[Event], bought: &dyn Fn(&EventType) -> bool) {
+        self.attribute_outcomes(events.iter().filter_map(|event| Outcome::of(event, bought)));
     }
 
     /// As [`Experiments::attribute`], for outcomes.

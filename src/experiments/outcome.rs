@@ -3,7 +3,7 @@
 use super::tally::OutcomeKind;
 use super::token::{Said, first_word, name_hash};
 use super::{Experiments, RecommendationId};
-use crate::signals::Event;
+use crate::signals::{Event, EventType};
 
 /// How much earlier than the recommendation an event may be dated: clocks differ.
 const SKEW_MS: i64 = 300_000;
@@ -49,10 +49,20 @@ impl Ignored {
 }
 
 impl<'a> Outcome<'a> {
-    /// What an event says of a recommendation, if it does.
-    pub(super) fn of(event: &'a Event) -> Option<Self> {
-        let _ = event;
-        None
+    /// What an event says of a recommendation, if it does; `bought` are the types that mean that the item was bought.
+    pub(super) fn of(event: &'a Event, bought: &dyn Fn(&EventType) -> bool) -> Option<Self> {
+        let kind = match &event.kind {
+            EventType::Click => OutcomeKind::Click,
+            kind if bought(kind) => OutcomeKind::Conversion,
+            _ => return None,
+        };
+        Some(Self {
+            recommendation_id: event.recommendation_id.as_deref()?,
+            collection: &event.collection,
+            item: &event.item,
+            kind,
+            time_ms: event.time.as_millisecond(),
+        })
     }
 
     /// By which it is told from others of its recommendation.

@@ -100,6 +100,11 @@ impl Registry {
         self.stamp != self.stamp_now()
     }
 
+    /// The file as it is now is not worth another look.
+    pub(super) fn set_seen(&mut self) {
+        self.stamp = self.stamp_now();
+    }
+
     fn stamp_now(&self) -> Option<Stamp> {
         fs::metadata(&self.path).ok().map(Stamp::from)
     }

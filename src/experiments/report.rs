@@ -294,12 +294,22 @@ impl<'a> Comparison<'a> {
             (false, _) => "is not shown to differ from",
         };
         format!(
-            "{}: {name} {verdict} {control}: {:+.1} % (95 % interval {:+.1} % to {:+.1} %), p = {p:.2e}.",
+            "{}: {name} {verdict} {control}: {:+.1} % (95 % interval {:+.1} % to {:+.1} %), {}.",
             goal.name,
             lift.lift * 100.0,
             lift.low * 100.0,
-            lift.high * 100.0
+            lift.high * 100.0,
+            shown(p)
         )
+    }
+}
+
+/// A p-value as text.
+fn shown(p: f64) -> String {
+    if p < 0.0001 {
+        "p < 0.0001".to_owned()
+    } else {
+        format!("p = {p:.4}")
     }
 }
 
@@ -317,15 +327,17 @@ impl SampleRatio {
     fn new(units: &[u64], weights: &[f64]) -> Self {
         let tested = against_weights(units, weights);
         let p_value = tested.map(|(_, p)| p);
-        let shown = weights.iter().filter(|weight| **weight > 0.0).count();
+        let variants = weights.iter().filter(|weight| **weight > 0.0).count();
         let detail = match p_value {
-            _ if shown < 2 => "Only one variant is shown, so there is no ratio.".to_owned(),
+            _ if variants < 2 => "Only one variant is shown, so there is no ratio.".to_owned(),
             None => "There are too few units to tell whether they are split as the weights say.".to_owned(),
-            Some(p) if p < MISMATCH => format!(
-                "The units are not split as the weights say: chance does that in {:.1e} of all experiments.",
-                p
-            ),
-            Some(p) => format!("The units are split as the weights say (p = {p:.3})."),
+            Some(p) if p < MISMATCH => {
+                format!(
+                    "The units are not split as the weights say, and not by chance ({}).",
+                    shown(p)
+                )
+            }
+            Some(p) => format!("The units are split as the weights say ({}).", shown(p)),
         };
         Self {
             chi_square: tested.map(|(statistic, _)| statistic),

@@ -164,3 +164,103 @@ pub(super) fn against_weights(counts: &[u64], weights: &[f64]) -> Option<(f64, f
     }
     (cells > 1).then(|| (statistic, chi_square_survival(statistic, cells - 1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: f64, expected: f64, relative: f64) {
+        assert!(
+            (found - expected).abs() <= relative * expected.abs(),
+            "{found:e} instead of {expected:e}"
+        );
+    }
+
+    #[test]
+    fn tails_are_exact() {
+        // Computed with 30 digits.
+        for (x, degrees, expected) in [
+            (3.841_458_820_694_124, 1, 0.050_000_000_000_000_057),
+            (0.001, 1, 0.974_772_879_369_960_39),
+            (1.0, 1, 0.317_310_507_862_914_1),
+            (100.0, 1, 1.523_970_604_832_105_2e-23),
+            (700.0, 1, 2.990_226_975_124_620_3e-154),
+            (2.0, 2, 0.367_879_441_171_442_32),
+            (10.0, 2, 0.006_737_946_999_085_467_1),
+            (0.5, 3, 0.918_891_411_654_675_86),
+            (7.8, 3, 0.050_331_097_859_853_355),
+            (50.0, 3, 7.989_179_244_951_471_1e-11),
+            (16.918_977_604_620_448, 9, 0.05),
+            (3.0, 9, 0.964_294_972_685_089_13),
+            (9.0, 9, 0.437_274_188_913_867_06),
+            (30.0, 9, 0.000_438_721_770_979_479_49),
+            (200.0, 9, 3.312_992_393_909_553_1e-38),
+        ] {
+            close(chi_square_survival(x, degrees), expected, 1e-12);
+        }
+        for (z, expected) in [
+            (-8.0, 6.220_960_574_271_784_1e-16),
+            (-3.0, 0.001_349_898_031_630_094_5),
+            (-Z_95, 0.025),
+            (-0.1, 0.460_172_162_722_971_02),
+            (0.0, 0.5),
+            (0.5, 0.691_462_461_274_013_1),
+            (1.0, 0.841_344_746_068_542_95),
+            (5.0, 0.999_999_713_348_428_12),
+        ] {
+            close(normal_cdf(z), expected, 1e-12);
+        }
+        assert_eq!((two_sided(0.0), chi_square_survival(0.0, 3)), (1.0, 1.0));
+        assert!(two_sided(1e9).abs() < f64::MIN_POSITIVE && two_sided(f64::INFINITY).abs() < 1e-300);
+    }
+
+    fn of(hits: u64, of: u64) -> Proportion {
+        Proportion { hits, of }
+    }
+
+    #[test]
+    fn intervals_are_those_of_the_papers() {
+        // 15 of 148, 0 of 20 and 81 of 263 are the examples of Newcombe, Statistics in Medicine 17 (1998).
+        for (rate, low, high) in [
+            (of(15, 148), 0.062_386_399_530_736_3, 0.160_487_241_723_308),
+            (of(81, 263), 0.255_288_519_878_274, 0.366_209_576_982_8),
+        ] {
+            let [found_low, found_high] = wilson(rate).unwrap();
+            close(found_low, low, 1e-12);
+            close(found_high, high, 1e-12);
+        }
+        let [low, high] = wilson(of(0, 20)).unwrap();
+        assert!(low.abs() < 1e-15);
+        close(high, 0.161_125_158_052_819, 1e-12);
+        assert_eq!(wilson(of(0, 0)), None);
+        let (ratio, [low, high]) = lift(of(100, 1_000), of(130, 1_000)).unwrap();
+        close(ratio, 0.3, 1e-12);
+        close(low, 0.016_984_270_971_045_5, 1e-12);
+        close(high, 0.661_775_947_022_602, 1e-12);
+        assert_eq!(lift(of(0, 10), of(1, 10)), None);
+        let (ratio, [low, high]) = lift(of(10, 10), of(10, 10)).unwrap();
+        assert_eq!((ratio, low, high), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn tests_have_the_p_values_of_their_formulas() {
+        close(
+            same_rate(of(100, 1_000), of(130, 1_000)).unwrap(),
+            0.035_488_450_466_474_7,
+            1e-12,
+        );
+        assert_eq!(same_rate(of(0, 10), of(0, 10)), None);
+        assert_eq!(same_rate(of(0, 0), of(1, 10)), None);
+        let (statistic, p) = against_weights(&[5_100, 4_900], &[1.0, 1.0]).unwrap();
+        close(statistic, 4.0, 1e-12);
+        close(p, 0.045_500_263_896_358_414, 1e-12);
+        assert_eq!(against_weights(&[4, 4], &[1.0, 1.0]), None, "too few");
+        assert_eq!(
+            against_weights(&[100, 0], &[1.0, 0.0]),
+            None,
+            "nothing to compare"
+        );
+        let (statistic, _) = against_weights(&[50, 7, 50], &[1.0, 0.0, 1.0]).unwrap();
+        assert!(statistic.abs() < 1e-12);
+    }
+}

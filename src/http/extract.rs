@@ -130,6 +130,13 @@ fn readable(message: String) -> String {
 
 /// The path of the offending field: an unknown or missing one is named in serde's message, not in its path.
 fn field_of(path: &str, message: &str) -> String {
+    // The path of an unknown variant goes on to it.
+    let variant = message
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.split('`').next());
+    if let Some(field) = variant.and_then(|variant| path.strip_suffix(variant)?.strip_suffix('.')) {
+        return field.to_owned();
+    }
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| {

@@ -434,6 +434,8 @@ impl From<RecordError> for Problem {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Invalid { .. } => Self::invalid(error.to_string()),
+            RecordError::Full { .. } => Self::busy(error.to_string()),
+            RecordError::DiskLow { .. } => Self::disk_low(error.to_string()),
             RecordError::Append(cause) => {
                 tracing::error!(%cause, "events were not recorded");
                 Self::unavailable(

@@ -16,6 +16,7 @@ const UPSERT: u8 = 1;
 const UPDATE: u8 = 2;
 const DELETE: u8 = 3;
 const CALL: u8 = 4;
+const EVENT: u8 = 5;
 const HAS_ORIGIN: u8 = 1;
 const ORIGIN_BYTES: usize = 16 + 16 + TextDigest::BYTES;
 
@@ -31,6 +32,7 @@ impl Record {
             Self::Update { id, document } => 8 + id.len() + document.len(),
             Self::Delete { id } => 4 + id.len(),
             Self::Call(note) => 16 + 8 + 8 + note.key.len() + note.answer.len(),
+            Self::Event(document) => 4 + document.len(),
         };
         MIN_RECORD_BYTES + content
     }
@@ -60,6 +62,11 @@ pub(super) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), LogError>
             out.extend_from_slice(id.as_bytes());
         }
         Record::Call(note) => encode_call(note, out),
+        Record::Event(document) => {
+            out.extend([EVENT, 0, 0, 0]);
+            put_length(out, document.len());
+            out.extend_from_slice(document.as_bytes());
+        }
     }
     Ok(())
 }
@@ -167,6 +174,10 @@ fn decode(body: &[u8]) -> Result<Record, &'static str> {
             Record::Delete { id: body.text(id)? }
         }
         CALL => Record::Call(decode_call(&mut body)?),
+        EVENT => {
+            let document = body.length()?;
+            Record::Event(body.text(document)?)
+        }
         _ => return Err("a record of an unknown kind"),
     };
     if body.0.is_empty() {

@@ -4,6 +4,9 @@
 //! counted from 1 over the whole life of the collection. A collection is a published snapshot plus every record after the
 //! position that the snapshot contains.
 //!
+//! Events are kept in a log of their own beside that of changes, with positions of their own, in the same format: a flood
+//! of them never delays a change. An event in a log of changes means nothing and is passed over.
+//!
 //! [`Log`] is what a log does. [`EmbeddedLog`] keeps one in a folder of this machine; [`ReadOnlyLog`] reads it from
 //! another process. [`EmbeddedLog::open`] finds its end, [`Log::append`] returns when everything is on the disk.
 //!
@@ -43,7 +46,7 @@
 //! | offset | bytes | content of a record |
 //! |---|---|---|
 //! | 0 | 4 | bytes that follow |
-//! | 4 | 1 | kind: 1 upsert, 2 update, 3 delete, 4 call |
+//! | 4 | 1 | kind: 1 upsert, 2 update, 3 delete, 4 call, 5 event |
 //! | 5 | 1 | flags: 1 in an upsert whose origin follows; otherwise 0 |
 //! | 6 | 2 | zero |
 //! | 8 | | by kind, as follows |
@@ -53,6 +56,7 @@
 //! | upsert | bytes of the id, bytes of the document, numbers of the vector; if flagged the origin: 16 bytes each of model, variant, digest of the text; id, document, vector as 32-bit floats |
 //! | update | bytes of the id, bytes of the document; id, document |
 //! | delete | bytes of the id; id |
+//! | event | bytes of the document; document |
 //! | call | digest of the body (16 bytes), time in milliseconds since 1970 (8 bytes, signed), bytes of the key, bytes of the answer; key, answer |
 //!
 //! # Crashes

@@ -39,6 +39,8 @@ pub enum Record {
     },
     /// A call that carried an idempotency key is complete; its records stand before this one.
     Call(CallNote),
+    /// Something that a shopper did, as a JSON object; in logs of events only, which are kept beside those of changes.
+    Event(Box<str>),
 }
 
 /// An item as the log keeps it: with its vector, so that nobody encodes it twice.

@@ -16,7 +16,7 @@ pub use error::PlacementsError;
 pub use store::{MAX_PLACEMENT_BYTES, MAX_PLACEMENTS, Placements};
 
 use crate::ranking::{Rules, Strategy};
-use crate::schema::unique_keys;
+use crate::schema::{objects, unique_keys};
 use crate::signals::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,13 +34,16 @@ pub struct Placement {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<Strategy>,
     /// Several strategies with their weights.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::list", skip_serializing_if = "Option::is_none")]
     pub blend: Option<Vec<Part>>,
     /// What fills up, in this order, where there are too few items.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Vec<Strategy>>,
     /// Business rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "objects::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rules: Option<Rules>,
     /// Conditions on filterable fields, as in a search.
     #[serde(

@@ -1,6 +1,6 @@
 //! A shop's rules, as calls and placements carry them.
 
-use crate::schema::unique_keys;
+use crate::schema::{objects, unique_keys};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,31 +14,40 @@ use utoipa::ToSchema;
 }))]
 pub struct Rules {
     /// What is never shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "objects::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub exclude: Option<Exclude>,
     /// What scores more; at most 32. Scores are brought to 0.1..=1 first: a factor of 10 lifts the last candidate to the
     /// first.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::list", skip_serializing_if = "Option::is_none")]
     pub boost: Option<Vec<Boost>>,
     /// What scores less; at most 32.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::list", skip_serializing_if = "Option::is_none")]
     pub bury: Option<Vec<Bury>>,
     /// What stands at a position; at most 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::list", skip_serializing_if = "Option::is_none")]
     pub pin: Option<Vec<Pin>>,
     /// Of what there are only so many; at most 32. Strict: there are rather fewer items than were asked for. Only pinned
     /// items may exceed it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::list", skip_serializing_if = "Option::is_none")]
     pub max_per: Option<Vec<MaxPer>>,
     /// How much items are to differ from each other, 0 (not at all) to 1 (whatever their scores).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub diversity: Option<f32>,
     /// How much newer items are to score more.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "objects::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub freshness: Option<Freshness>,
     /// How many positions go to items that would not have been shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "objects::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub explore: Option<Explore>,
 }
 

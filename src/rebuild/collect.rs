@@ -8,6 +8,7 @@
 
 use super::{RebuildError, Watcher, check};
 use crate::log::{EmbeddedLog, Log, LogError, LogSettings, Position};
+use crate::signals::{CHECKPOINT_FILE, checkpoint_position};
 use crate::snapshot::{Collection, Manifest, Pointer, SnapshotError};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -26,6 +27,14 @@ pub struct Collected {
     /// Why the log was left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_left: Option<String>,
+    /// Events up to this one may go from their log: every snapshot that is kept and holds a checkpoint of signals contains
+    /// them.
+    #[serde(skip_serializing_if = "is_start")]
+    pub events_through: Position,
+}
+
+fn is_start(position: &Position) -> bool {
+    *position == Position::START
 }
 
 /// Collects what nothing needs; `truncate` shortens the log.
@@ -66,7 +75,36 @@ pub fn collect(
     if collected.log_through > Position::START {
         collected.log_left = truncate(collected.log_through).err();
     }
+    collected.events_through = events_through(collection, &collected.kept);
     Ok(collected)
+}
+
+/// The least position of the kept snapshots' checkpoints: any one of them and the log of events after it are enough. A
+/// snapshot without one needs none, since all others are good with it, too.
+fn events_through(collection: &Collection, kept: &[String]) -> Position {
+    let path = |id: &String| collection.snapshot_dir(id).join(CHECKPOINT_FILE);
+    let positions = kept.iter().filter_map(|id| checkpoint_position(&path(id)).ok());
+    positions.min().unwrap_or_default()
+}
+
+/// Shortens the log of events of a collection that no other process writes; where one does, it is left as it is.
+///
+/// # Errors
+/// What keeps it from being shortened.
+pub fn truncate_events_offline(collection: &Collection, through: Position) -> Result<(), LogError> {
+    let dir = collection.events_dir();
+    if through == Position::START || !dir.exists() {
+        return Ok(());
+    }
+    let settings = LogSettings {
+        start: through,
+        ..LogSettings::default()
+    };
+    let opened = EmbeddedLog::open(&dir, settings);
+    match opened.and_then(|(mut log, _)| log.truncate(through)) {
+        Err(LogError::Locked { .. }) => Ok(()),
+        result => result,
+    }
 }
 
 /// Shortens the log of a collection that no other process writes.

@@ -34,6 +34,9 @@ pub enum RebuildError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// What events have taught cannot be written.
+    #[error(transparent)]
+    Signals(#[from] crate::signals::CheckpointError),
     /// Another job runs, or there is no such job.
     #[error(transparent)]
     Job(#[from] JobError),

@@ -365,7 +365,13 @@ impl Maintenance {
             Ok(()) => Ok(()),
             Err(_) => truncate_offline(collection, through),
         };
-        collect(collection, self.0.settings.keep, &truncate, handle)
+        let collected = collect(collection, self.0.settings.keep, &truncate, handle)?;
+        let through = collected.events_through;
+        // Where another process writes them, it shortens their log.
+        if let Err(error) = self.0.engine.truncate_events(collection.name(), through) {
+            tracing::debug!(collection = collection.name(), %error, "the log of events was left as it is");
+        }
+        Ok(collected)
     }
 
     /// As `collect_now`, after a build that does not fail because of it.

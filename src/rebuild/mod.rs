@@ -24,7 +24,7 @@ mod tests;
 
 pub use alter::alter;
 pub use background::in_background;
-pub use collect::{Collected, collect, truncate_offline};
+pub use collect::{Collected, collect, truncate_events_offline, truncate_offline};
 pub use error::RebuildError;
 pub use golden::{GoldenQuery, read_golden};
 pub use listing::{Listed, list};
@@ -35,10 +35,11 @@ pub use usage::{free_bytes, usage};
 pub use verify::{Verified, verify};
 
 use crate::config::SnapshotSettings;
-use crate::engine::{Engine, View};
+use crate::engine::{Engine, View, carry_checkpoint};
 use crate::jobs::Handle;
 use crate::log::Position;
 use crate::schema::Schema;
+use crate::signals::CHECKPOINT_FILE;
 use crate::snapshot::{
     BuildFacts, Collection, Made, Manifest, Snapshot, SnapshotError, SnapshotWriter, Verify,
 };
@@ -269,6 +270,7 @@ fn stage(
     })?;
     check(watcher)?;
     watcher.at("write", 0.0);
+    write_signals(collection, view, &writer)?;
     let manifest = manifest(
         collection,
         view,
@@ -288,6 +290,19 @@ fn stage(
         merged,
         encoded: gathered.encoded,
     })
+}
+
+/// Puts what events have taught into the snapshot, where there were any: from memory where this process writes them, else
+/// as the newest snapshot has it.
+fn write_signals(collection: &Collection, view: &View, writer: &SnapshotWriter) -> Result<(), RebuildError> {
+    let (signals, path) = (view.signals(), writer.file(CHECKPOINT_FILE));
+    if signals.durable() {
+        if signals.position() > Position::START {
+            signals.checkpoint(&path)?;
+        }
+        return Ok(());
+    }
+    Ok(carry_checkpoint(collection, &path)?)
 }
 
 /// Checks the snapshot, and compares it with what is served.

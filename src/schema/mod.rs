@@ -13,6 +13,7 @@ mod flags;
 mod guess;
 mod infer;
 mod item;
+pub(crate) mod objects;
 mod row;
 mod survey;
 mod timestamp;

@@ -1,10 +1,11 @@
 //! What one shopper did to one item, and when.
 
+use super::types::{EventType, MAX_RATING, Types};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
-/// The longest id (collection, item, user, session) that is accepted, in bytes of UTF-8.
+/// The longest id (collection, item, user, session, …) that is accepted, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 512;
 
 /// How far ahead of this machine's clock an event may be dated: clocks differ, but a date further ahead is a mistake.
@@ -13,11 +14,11 @@ pub const MAX_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The earliest accepted time, 2000-01-01T00:00:00Z: what lies before is a clock that was never set.
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// One event, as `POST /v1/events` takes it and as the journal keeps it.
+/// One event, as `POST /v1/events` takes it.
 ///
 /// `time` is read from RFC 3339 text (`2026-11-20T10:00:00Z`) or integer milliseconds since the Unix epoch, defaults
 /// to now, and is kept to the millisecond. An unknown field is refused by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// The collection the item belongs to.
@@ -33,6 +34,12 @@ pub struct Event {
     /// The visit it happened in, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// The basket or order that it belongs to, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basket: Option<String>,
+    /// The group of shoppers or the part of the shop that it happened in (a country, a channel), where it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     /// When it happened.
     #[serde(
         default = "now",
@@ -40,61 +47,19 @@ pub struct Event {
         deserialize_with = "read_time"
     )]
     pub time: Timestamp,
-}
-
-/// What was done to the item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventType {
-    /// The item's page was looked at.
-    View,
-    /// The item was chosen from a list of results or recommendations.
-    Click,
-    /// The item was put into the basket.
-    Cart,
-    /// The item was bought.
-    Purchase,
-}
-
-impl EventType {
-    /// Every type, weakest first.
-    pub const ALL: [Self; 4] = [Self::View, Self::Click, Self::Cart, Self::Purchase];
-
-    /// How much one event of this type says about interest in the item, in views: **view 1, click 1.5, cart 3,
-    /// purchase 5**.
-    pub const fn weight(self) -> f64 {
-        self.half_views() as f64 / 2.0
-    }
-
-    /// [`weight`](Self::weight) in halves of a view: whole numbers, so that sums are exact in any order of arrival.
-    pub(crate) const fn half_views(self) -> u32 {
-        match self {
-            Self::View => 2,
-            Self::Click => 3,
-            Self::Cart => 6,
-            Self::Purchase => 10,
-        }
-    }
-
-    /// The name used in JSON and in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::View => "view",
-            Self::Click => "click",
-            Self::Cart => "cart",
-            Self::Purchase => "purchase",
-        }
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+    /// The event's own id, where it has one: the same id counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// A number that belongs to it: of a rating the rating, 0 to 5; else what the shop likes (a price, a quantity).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The answer that brought the shopper to the item, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommendation_id: Option<String>,
 }
 
 /// Why an event is refused. Every variant names the [`field`](Self::field) at fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EventError {
     /// An id without a character.
     #[error("`{field}` is empty: give an id, or leave an optional one out")]
@@ -109,6 +74,29 @@ pub enum EventError {
         field: &'static str,
         /// The id's length.
         bytes: usize,
+    },
+    /// A type that is neither built in nor configured.
+    #[error("`type` is {found:?}: expected one of {known}; `[events.types]` in the settings adds more")]
+    UnknownType {
+        /// The type.
+        found: String,
+        /// Those that are known.
+        known: String,
+    },
+    /// A rating without a value.
+    #[error("`value` is missing: a rating has one from 0 to 5")]
+    NoRating,
+    /// A rating out of range.
+    #[error("`value` is {value}: a rating is from 0 to 5")]
+    Rating {
+        /// The rating.
+        value: f64,
+    },
+    /// A value that is no number.
+    #[error("`value` is {value}: a finite number is expected")]
+    Value {
+        /// The value.
+        value: f64,
     },
     /// A time more than [`MAX_AHEAD`] after now.
     #[error("`time` is {time}, in the future: at most 5 minutes after now ({now}) are accepted")]
@@ -128,29 +116,72 @@ pub enum EventError {
 
 impl EventError {
     /// The JSON name of the field at fault.
+    #[must_use]
     pub const fn field(&self) -> &'static str {
         match self {
             Self::Empty { field } | Self::TooLong { field, .. } => field,
+            Self::UnknownType { .. } => "type",
+            Self::NoRating | Self::Rating { .. } | Self::Value { .. } => "value",
             Self::Future { .. } | Self::Ancient { .. } => "time",
         }
     }
 }
 
 impl Event {
-    /// Checks what the types can't say: ids of 1 to [`MAX_ID_BYTES`] bytes, a believable time.
+    /// An event that happens now; its other fields can be set.
+    #[must_use]
+    pub fn new(collection: &str, kind: EventType, item: &str) -> Self {
+        Self {
+            collection: collection.to_owned(),
+            kind,
+            item: item.to_owned(),
+            user: None,
+            session: None,
+            basket: None,
+            segment: None,
+            time: now(),
+            id: None,
+            value: None,
+            recommendation_id: None,
+        }
+    }
+
+    /// Checks what the types can't say: ids of 1 to [`MAX_ID_BYTES`] bytes, a known type, a believable time and value.
     ///
     /// # Errors
-    /// The first field at fault, in the order of the struct.
-    pub fn validate(&self, now: Timestamp) -> Result<(), EventError> {
+    /// The first field at fault, in the order of the struct, time and value last.
+    pub fn validate(&self, now: Timestamp, types: &Types) -> Result<(), EventError> {
         check_id("collection", &self.collection)?;
+        if !types.knows(self.kind.name()) {
+            return Err(EventError::UnknownType {
+                found: self.kind.name().chars().take(80).collect(),
+                known: types.names().collect::<Vec<_>>().join(", "),
+            });
+        }
         check_id("item", &self.item)?;
-        self.user
-            .as_deref()
-            .map_or(Ok(()), |user| check_id("user", user))?;
-        self.session
-            .as_deref()
-            .map_or(Ok(()), |session| check_id("session", session))?;
-        check_time(self.time, now)
+        for (field, id) in [
+            ("user", &self.user),
+            ("session", &self.session),
+            ("basket", &self.basket),
+            ("segment", &self.segment),
+            ("id", &self.id),
+            ("recommendation_id", &self.recommendation_id),
+        ] {
+            id.as_deref().map_or(Ok(()), |id| check_id(field, id))?;
+        }
+        check_time(self.time, now)?;
+        self.check_value()
+    }
+
+    fn check_value(&self) -> Result<(), EventError> {
+        match (&self.kind, self.value) {
+            (EventType::Rating, None) => Err(EventError::NoRating),
+            (EventType::Rating, Some(value)) if !(0.0..=MAX_RATING).contains(&value) => {
+                Err(EventError::Rating { value })
+            }
+            (_, Some(value)) if !value.is_finite() => Err(EventError::Value { value }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -181,7 +212,8 @@ fn write_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(time)
 }
 
-fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+/// Reads RFC 3339 text or integer milliseconds since the Unix epoch.
+pub(super) fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     deserializer.deserialize_any(TimeVisitor)
 }
 
@@ -214,115 +246,5 @@ impl de::Visitor<'_> for TimeVisitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn noon() -> Timestamp {
-        "2026-11-20T12:00:00Z".parse().unwrap()
-    }
-
-    fn parse(value: serde_json::Value) -> Result<Event, String> {
-        serde_path_to_error::deserialize(value).map_err(|e| e.to_string())
-    }
-
-    fn valid() -> serde_json::Value {
-        json!({"collection": "products", "type": "view", "item": "i1", "time": "2026-11-20T11:59:59.123Z"})
-    }
-
-    fn with(field: &str, value: serde_json::Value) -> serde_json::Value {
-        let mut event = valid();
-        event[field] = value;
-        event
-    }
-
-    #[test]
-    fn weights_are_the_documented_ones() {
-        assert_eq!(EventType::ALL.map(EventType::weight), [1.0, 1.5, 3.0, 5.0]);
-        for kind in EventType::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.name()));
-        }
-    }
-
-    #[test]
-    fn time_is_text_or_milliseconds_or_now() {
-        let text = parse(valid()).unwrap();
-        let number = parse(with("time", json!(1_795_175_999_123_i64))).unwrap();
-        let offset = parse(with("time", json!("2026-11-20T13:59:59.123456+02:00"))).unwrap();
-        assert_eq!(text.time, number.time);
-        assert_eq!(text.time, offset.time);
-
-        let before = now();
-        let absent = parse(json!({"collection": "c", "type": "cart", "item": "i"})).unwrap();
-        assert!(before <= absent.time && absent.time <= Timestamp::now());
-    }
-
-    #[test]
-    fn what_is_written_reads_back() {
-        let event = Event {
-            user: Some("u\"\n1".into()),
-            ..parse(valid()).unwrap()
-        };
-        let text = serde_json::to_string(&event).unwrap();
-        assert!(text.contains("\"2026-11-20T11:59:59.123Z\""), "{text}");
-        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
-    }
-
-    #[test]
-    fn wrong_json_names_the_field() {
-        for (event, expected) in [
-            (with("tpye", json!("view")), "unknown field `tpye`"),
-            (with("type", json!("buy")), "unknown variant `buy`"),
-            (with("item", json!(7)), "item: invalid type: integer `7`"),
-            (
-                with("time", json!(1.5)),
-                "time: invalid type: floating point `1.5`",
-            ),
-            (with("time", json!(null)), "time: invalid type: null"),
-            (
-                with("time", json!("yesterday")),
-                "time: invalid value: string \"yesterday\", expected RFC 3339",
-            ),
-            (with("time", json!("2026-11-20T10:00:00")), "time: invalid value"),
-            (with("time", json!(u64::MAX)), "time: invalid value"),
-            (with("time", json!(i64::MIN)), "time: invalid value"),
-            (json!({"collection": "c", "type": "view"}), "missing field `item`"),
-            (json!([1]), "invalid type"),
-        ] {
-            let error = parse(event).unwrap_err();
-            assert!(error.contains(expected), "{error} should contain {expected}");
-        }
-    }
-
-    #[test]
-    fn wrong_values_name_the_field() {
-        let long = "x".repeat(MAX_ID_BYTES + 1);
-        for (field, value) in [
-            ("collection", json!("")),
-            ("collection", json!(long)),
-            ("item", json!("")),
-            ("item", json!(long)),
-            ("user", json!("")),
-            ("session", json!(long)),
-            ("time", json!("2026-11-20T12:05:00.001Z")),
-            ("time", json!("1999-12-31T23:59:59.999Z")),
-            ("time", json!(1_795_175_999)),
-        ] {
-            let error = parse(with(field, value)).unwrap().validate(noon()).unwrap_err();
-            assert_eq!(error.field(), field);
-            assert!(error.to_string().contains(&format!("`{field}`")), "{error}");
-        }
-    }
-
-    #[test]
-    fn limits_themselves_are_accepted() {
-        let longest = "x".repeat(MAX_ID_BYTES);
-        for (field, value) in [
-            ("item", json!(longest)),
-            ("time", json!("2026-11-20T12:05:00Z")),
-            ("time", json!("2000-01-01T00:00:00Z")),
-        ] {
-            assert_eq!(parse(with(field, value)).unwrap().validate(noon()), Ok(()));
-        }
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

@@ -1,205 +1,163 @@
-//! Accepted events on disk: `events.jsonl`, one JSON line per event, only ever appended to.
+//! Accepted events on disk: the log of a collection's events, and how it is opened.
 //!
-//! One process writes: it holds an exclusive advisory lock on the file for as long as it has it open. A batch is
-//! written with one write and synced before it is acknowledged. A write that fails leaves the file as it was before;
-//! if even that fails, the next append cuts the file first, so that no line ever follows a torn one.
+//! One process writes it and holds its lock. Where it cannot be written, or another process writes it, what it holds is
+//! read once, and events count in memory only. Events that an earlier version kept in `events.jsonl` are taken into the
+//! log once, and the file is renamed to `events.jsonl.imported`.
 
-use super::event::Event;
-use super::replay::{Replay, replay};
+use super::fact::{Fact, from_record, to_record};
+use super::lines::read_lines;
+use super::settings::Settings;
+use super::state::State;
+use super::{Event, checkpoint};
+use crate::log::{EmbeddedLog, Log, LogError, LogSettings, Position, ReadOnlyLog, Record};
 use jiff::Timestamp;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use rayon::prelude::*;
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// The journal's name in its folder.
-pub const FILE_NAME: &str = "events.jsonl";
+/// The file that an earlier version kept events in.
+pub const OLD_FILE: &str = "events.jsonl";
+const IMPORTED_FILE: &str = "events.jsonl.imported";
+
+/// Records that are read, or imported, together.
+const CHUNK: usize = 8_192;
 
 /// Whether accepted events reach the disk, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// They do.
     Durable,
-    /// The folder or file can't be written (a read-only replica): events last as long as this process.
+    /// The folder can't be written (a read-only replica): events last as long as this process.
     ReadOnly,
-    /// Another process holds the journal: events last as long as this process.
+    /// Another process writes the log: events last as long as this process.
     Locked,
-    /// There is no journal, because none was wanted or it could not be read: events last as long as this process.
+    /// There is no log, because none was wanted or it cannot be used: events last as long as this process.
     None,
 }
 
-/// Why a journal can't be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("can't {action} {}: {source}", path.display())]
-pub struct OpenError {
-    /// What was tried.
-    action: &'static str,
-    /// The file or folder.
-    path: PathBuf,
-    /// What the system said.
-    source: io::Error,
+/// What was found when signals were opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replay {
+    /// The position of the checkpoint that was read, where one was.
+    pub checkpoint: Option<Position>,
+    /// Events read from the log after it.
+    pub events: u64,
+    /// Of them, those that are no longer understood: of a type that the settings do not have any more, for example.
+    pub passed_over: u64,
+    /// Events taken over from `events.jsonl`.
+    pub imported: u64,
+    /// Bytes of an append that a crash interrupted, which were cut off; nobody was told that they were kept.
+    pub torn_bytes: u64,
+    /// What is wrong with what is there, in words.
+    pub problems: Vec<String>,
 }
 
-/// Why events could not be written. None of them was kept.
-#[derive(Debug, thiserror::Error)]
-#[error("can't append {events} events to {}: {source}; none was kept, send them again", path.display())]
-pub struct AppendError {
-    /// The journal.
-    pub path: PathBuf,
-    /// How many events the batch had.
-    pub events: usize,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-impl AppendError {
-    /// Whether the disk, or this user's share of it, is full.
-    pub fn is_disk_full(&self) -> bool {
-        matches!(
-            self.source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-        )
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(position) = self.checkpoint {
+            write!(f, "checkpoint at {position}, ")?;
+        }
+        write!(f, "{} events read", self.events)?;
+        if self.passed_over > 0 {
+            write!(f, ", {} of them not understood", self.passed_over)?;
+        }
+        if self.imported > 0 {
+            write!(f, ", {} imported", self.imported)?;
+        }
+        if self.torn_bytes > 0 {
+            write!(f, "; {} bytes of an unfinished write at the end", self.torn_bytes)?;
+        }
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "; {problem}"))
     }
 }
 
-/// What the journal asks of its file.
-pub(super) trait Storage: Send {
-    /// Writes all of `bytes` at the end.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns once everything written is on the disk.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the file.
-    fn truncate(&mut self, length: u64) -> io::Result<()>;
-}
-
-impl Storage for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)
-    }
-}
-
-/// A journal that this process writes.
+/// The log, held from a write until what was written is counted.
 pub(super) struct Journal {
-    storage: Box<dyn Storage>,
-    path: PathBuf,
-    /// The length after the last acknowledged batch.
-    length: u64,
-    /// Whether a failed append may have left bytes beyond `length`.
-    tail_unknown: bool,
-}
-
-impl Journal {
-    pub(super) fn new(storage: Box<dyn Storage>, path: PathBuf, length: u64) -> Self {
-        Self {
-            storage,
-            path,
-            length,
-            tail_unknown: false,
-        }
-    }
-
-    /// Writes the events and returns once they are on the disk.
-    pub(super) fn append(&mut self, events: &[Event]) -> Result<(), AppendError> {
-        self.try_append(events).map_err(|source| AppendError {
-            path: self.path.clone(),
-            events: events.len(),
-            source,
-        })
-    }
-
-    fn try_append(&mut self, events: &[Event]) -> io::Result<()> {
-        let lines = to_lines(events)?;
-        self.cut_unknown_tail()?;
-        self.tail_unknown = true;
-        let written = self.storage.append(&lines).and_then(|()| self.storage.sync());
-        match written {
-            Ok(()) => {
-                self.length += lines.len() as u64;
-                self.tail_unknown = false;
-                Ok(())
-            }
-            Err(error) => {
-                if let Err(error) = self.cut_unknown_tail() {
-                    tracing::warn!(path = %self.path.display(), %error, "could not cut a failed write; will retry");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn cut_unknown_tail(&mut self) -> io::Result<()> {
-        if self.tail_unknown {
-            self.storage.truncate(self.length)?;
-            self.tail_unknown = false;
-        }
-        Ok(())
-    }
-}
-
-fn to_lines(events: &[Event]) -> io::Result<Vec<u8>> {
-    let mut lines = Vec::with_capacity(events.len() * 128);
-    for event in events {
-        serde_json::to_writer(&mut lines, event)?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
-}
-
-/// A journal as it was found.
-pub(super) struct Opened {
     /// Absent when events can't be made durable here.
-    pub(super) journal: Option<Journal>,
+    pub(super) log: Option<Box<dyn Log>>,
+    /// The last event of the log that is counted.
+    pub(super) position: Position,
+}
+
+/// Where signals come from.
+pub(super) struct Source<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) checkpoints: &'a [PathBuf],
+    pub(super) settings: &'a Settings,
+    pub(super) known: &'a dyn Fn(&str) -> bool,
+    /// Whether to write; without, no lock is taken and nothing is changed.
+    pub(super) write: bool,
+}
+
+/// Signals as they were found.
+pub(super) struct Opened {
+    pub(super) journal: Journal,
+    pub(super) state: State,
     pub(super) durability: Durability,
     pub(super) replay: Replay,
 }
 
-/// Opens (or starts) the journal in `dir`, hands its events to `apply`, and cuts a torn last line where this process
-/// may write.
-pub(super) fn open(dir: &Path, now: Timestamp, apply: &mut dyn FnMut(&Event)) -> Result<Opened, OpenError> {
-    let path = dir.join(FILE_NAME);
-    match open_to_write(dir, &path)? {
-        Ok(file) => take_over(file, dir, path, now, apply),
-        Err(durability) => {
-            let replay = read_only(&path, now, apply)?;
-            Ok(Opened {
-                journal: None,
-                durability,
-                replay,
-            })
-        }
-    }
+/// Opens (or starts) the log of events, and reads the newest checkpoint and everything after it.
+pub(super) fn open(source: &Source<'_>) -> Opened {
+    let mut replay = Replay::default();
+    let (position, state) = load(source, &mut replay);
+    let (log, durability) = open_log(source, position, &mut replay);
+    let mut opened = Opened {
+        journal: Journal { log, position },
+        state,
+        durability,
+        replay,
+    };
+    opened.read(source);
+    opened.import(source);
+    opened
 }
 
-/// The locked file, or why this process may not write it.
-fn open_to_write(dir: &Path, path: &Path) -> Result<Result<File, Durability>, OpenError> {
-    let opened = fs::create_dir_all(dir)
-        .and_then(|()| OpenOptions::new().read(true).append(true).create(true).open(path));
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if is_read_only(&error) => return Ok(Err(Durability::ReadOnly)),
-        Err(source) => {
-            return Err(OpenError {
-                action: "open the journal",
-                path: path.into(),
-                source,
-            });
+/// The newest checkpoint that can be read, or nothing.
+fn load(source: &Source<'_>, replay: &mut Replay) -> (Position, State) {
+    let mut found = Vec::new();
+    for path in source.checkpoints {
+        match checkpoint::checkpoint_position(path) {
+            Ok(position) => found.push((position, path)),
+            Err(error) => replay.problems.push(error.to_string()),
         }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    for (_, path) in found {
+        match checkpoint::read(path, source.settings) {
+            Ok((position, state)) => {
+                replay.checkpoint = Some(position);
+                return (position, state);
+            }
+            Err(error) => replay.problems.push(error.to_string()),
+        }
+    }
+    (Position::START, State::new(source.settings))
+}
+
+fn open_log(source: &Source<'_>, start: Position, replay: &mut Replay) -> (Option<Box<dyn Log>>, Durability) {
+    if !source.write {
+        return (None, Durability::None);
+    }
+    let settings = LogSettings {
+        segment_bytes: source.settings.segment_bytes,
+        start,
     };
-    match file.try_lock() {
-        Ok(()) => Ok(Ok(file)),
-        Err(TryLockError::WouldBlock) => Ok(Err(Durability::Locked)),
-        Err(TryLockError::Error(source)) => Err(OpenError {
-            action: "lock the journal",
-            path: path.into(),
-            source,
-        }),
+    match EmbeddedLog::open(source.dir, settings) {
+        Ok((log, opened)) => {
+            replay.torn_bytes = opened.torn_bytes;
+            (Some(Box::new(log)), Durability::Durable)
+        }
+        Err(LogError::Locked { .. }) => (None, Durability::Locked),
+        Err(LogError::Io { source, .. }) if is_read_only(&source) => (None, Durability::ReadOnly),
+        Err(error) => {
+            replay.problems.push(error.to_string());
+            (None, Durability::None)
+        }
     }
 }
 
@@ -210,52 +168,152 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-fn take_over(
-    file: File,
-    dir: &Path,
-    path: PathBuf,
-    now: Timestamp,
-    apply: &mut dyn FnMut(&Event),
-) -> Result<Opened, OpenError> {
-    let failed = |action| {
-        let path = path.clone();
-        move |source| OpenError { action, path, source }
-    };
-    let replay = replay(&file, now, apply).map_err(failed("read the journal"))?;
-    if replay.torn_bytes > 0 {
-        let cut = file.set_len(replay.good_length).and_then(|()| file.sync_data());
-        cut.map_err(failed("cut the torn end of the journal"))?;
+impl Opened {
+    /// Counts what the log has after the checkpoint.
+    fn read(&mut self, source: &Source<'_>) {
+        let mut read = self.read_after(source, self.journal.position);
+        if let Err(LogError::Gone { start, .. }) = &read {
+            let start = *start;
+            let lost = format!("events up to {start} are gone and in no checkpoint");
+            self.replay.problems.push(lost);
+            read = self.read_after(source, start);
+        }
+        if let Err(error) = read {
+            // Nothing is appended to what cannot be read again.
+            self.replay.problems.push(error.to_string());
+            (self.journal.log, self.durability) = (None, Durability::None);
+        }
     }
-    if replay.good_length == 0 {
-        sync_names(dir).map_err(failed("sync the folder of the journal"))?;
+
+    fn read_after(&mut self, source: &Source<'_>, after: Position) -> Result<(), LogError> {
+        let log = self.journal.log.take();
+        let mut chunk = Chunk::default();
+        let mut each = |position: Position, record: Record| {
+            chunk.push(position, record);
+            if chunk.documents.len() >= CHUNK {
+                chunk.count(self, source);
+            }
+            Ok(())
+        };
+        let read = match &log {
+            Some(log) => log.read(after, &mut each),
+            None => ReadOnlyLog::open(source.dir).read(after, &mut each).map(drop),
+        };
+        chunk.count(self, source);
+        self.journal.log = log;
+        read
     }
-    let journal = Journal::new(Box::new(file), path, replay.good_length);
-    Ok(Opened {
-        journal: Some(journal),
-        durability: Durability::Durable,
-        replay,
-    })
+
+    /// Takes over the file of an earlier version.
+    fn import(&mut self, source: &Source<'_>) {
+        let path = source.dir.join(OLD_FILE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                self.replay.problems.push(format!("{}: {error}", path.display()));
+                return;
+            }
+        };
+        let writes = self.journal.log.is_some();
+        let locked = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let imported = match writes && locked {
+            true => Err("an earlier version still writes it; stop it and start this one again".to_owned()),
+            false => self.import_lines(&file, source),
+        };
+        let imported = imported.and_then(|()| match writes {
+            true => set_aside(source.dir).map_err(|error| error.to_string()),
+            false => Ok(()),
+        });
+        if let Err(error) = imported {
+            self.replay
+                .problems
+                .push(format!("{}: not taken over: {error}", path.display()));
+        }
+    }
+
+    fn import_lines(&mut self, file: &File, source: &Source<'_>) -> Result<(), String> {
+        let mut events = Vec::new();
+        let mut failed = Ok(());
+        let found = read_lines(
+            file,
+            Timestamp::now(),
+            &source.settings.types,
+            &mut |line, event| {
+                events.push(with_id(event, line));
+                if events.len() >= CHUNK && failed.is_ok() {
+                    failed = self.import_events(&std::mem::take(&mut events), source);
+                }
+            },
+        );
+        let found = found.map_err(|error| error.to_string())?;
+        failed?;
+        self.import_events(&events, source)?;
+        if found.damaged_lines > 0 {
+            self.replay.problems.push(format!("{OLD_FILE}: {found}"));
+        }
+        Ok(())
+    }
+
+    fn import_events(&mut self, events: &[Event], source: &Source<'_>) -> Result<(), String> {
+        if let Some(log) = &mut self.journal.log {
+            let records: Result<Vec<Record>, _> = events.iter().map(to_record).collect();
+            let records = records.map_err(|error| error.to_string())?;
+            self.journal.position = log.append(&records).map_err(|error| error.to_string())?;
+        }
+        for event in events {
+            if let Some(fact) = Fact::of(event, &source.settings.types) {
+                let known = (source.known)(&fact.item);
+                self.state.take(fact, known);
+            }
+        }
+        self.replay.imported += events.len() as u64;
+        Ok(())
+    }
 }
 
-/// Makes a new file's name, and its folder's, survive a power cut.
-fn sync_names(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()?;
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => Ok(()),
-    }
+/// An event of a file that is imported has an id of its own: an import that was interrupted starts again.
+fn with_id(mut event: Event, line: u64) -> Event {
+    event.id.get_or_insert_with(|| format!("{OLD_FILE}:{line}"));
+    event
 }
 
-/// Reads a journal that belongs to somebody else; a torn end may be a write in progress and is left alone.
-fn read_only(path: &Path, now: Timestamp, apply: &mut dyn FnMut(&Event)) -> Result<Replay, OpenError> {
-    let failed = |source| OpenError {
-        action: "read the journal",
-        path: path.into(),
-        source,
-    };
-    match File::open(path) {
-        Ok(file) => replay(&file, now, apply).map_err(failed),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replay::default()),
-        Err(source) => Err(failed(source)),
+fn set_aside(dir: &Path) -> io::Result<()> {
+    fs::rename(dir.join(OLD_FILE), dir.join(IMPORTED_FILE))?;
+    File::open(dir)?.sync_all()
+}
+
+/// Records that are made ready together, on all cores, and counted in order.
+#[derive(Default)]
+struct Chunk {
+    documents: Vec<Option<Box<str>>>,
+    last: Position,
+}
+
+impl Chunk {
+    fn push(&mut self, position: Position, record: Record) {
+        self.last = position;
+        self.documents.push(match record {
+            Record::Event(document) => Some(document),
+            _ => None,
+        });
+    }
+
+    fn count(&mut self, opened: &mut Opened, source: &Source<'_>) {
+        let types = &source.settings.types;
+        let ready = |document: Option<Box<str>>| Fact::of(&from_record(&document?).ok()?, types);
+        let facts: Vec<Option<Fact>> = std::mem::take(&mut self.documents)
+            .into_par_iter()
+            .map(ready)
+            .collect();
+        opened.replay.events += facts.len() as u64;
+        opened.replay.passed_over += facts.iter().filter(|fact| fact.is_none()).count() as u64;
+        if !facts.is_empty() {
+            opened.journal.position = self.last;
+        }
+        for fact in facts.into_iter().flatten() {
+            let known = (source.known)(&fact.item);
+            opened.state.take(fact, known);
+        }
     }
 }

@@ -14,10 +14,11 @@
 //!     documents.bin              the items' JSON documents, back to back, in row order
 //!     columns.rkyv               one inverted column per filterable field
 //!     texts.digests              what each row's vector was made from (only where a model made it)
+//!     signals.bin                what events had taught when it was built (only where there were any): see `signals`
 //!     rejected.jsonl             rows the build could not use, with line and reason (only when there were any)
 //!   staging/                     builds under way; whatever a dead build left is removed by the next one
 //!   encoded.spill                vectors of a build under way or of one that died; goes when one publishes
-//!   events/                      see `signals`
+//!   events/                      the log of events, in the format of `log`: what came after `signals.bin`
 //! ```
 //!
 //! A snapshot's id ends in the digest of its manifest, and the manifest holds the digest of every other file, so the id

@@ -84,6 +84,13 @@ impl SnapshotWriter {
         self.dimension = dimension;
     }
 
+    /// Where a further file of this name goes: what is there when the snapshot is finished is part of it, with its length
+    /// and digest in the manifest. Who writes it syncs it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Rows written so far.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -4,10 +4,12 @@ use super::encoders::EncoderMetrics;
 use super::experiments::ExperimentMetrics;
 use super::recommend::RecommendMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
+use super::signals::SignalMetrics;
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
 use crate::engine::{Outcome, Tried};
 use crate::experiments::OutcomeKind;
+use crate::signals::{Held, Recorded};
 use alike_embeddings::EncoderState;
 use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, Registry, TextEncoder};
 use std::time::Duration;
@@ -27,9 +29,8 @@ pub struct Metrics {
     encode_duration: Histogram,
     search_duration: HistogramVec,
     searches: IntCounterVec,
-    events: IntCounterVec,
-    events_rejected: IntCounterVec,
     recommend: RecommendMetrics,
+    signals: SignalMetrics,
     snapshots: SnapshotMetrics,
     writes: WriteMetrics,
     encoders: EncoderMetrics,
@@ -104,19 +105,8 @@ impl Metrics {
                 "Index searches, by how they were answered.",
                 &["collection", "plan"],
             )?,
-            events: counters(
-                &registry,
-                "alike_events_total",
-                "Events accepted.",
-                &["collection", "type"],
-            )?,
-            events_rejected: counters(
-                &registry,
-                "alike_events_rejected_total",
-                "Events refused; without a collection when it isn't served.",
-                &["collection"],
-            )?,
             recommend: RecommendMetrics::new(&registry)?,
+            signals: SignalMetrics::new(&registry)?,
             snapshots: SnapshotMetrics::new(&registry)?,
             writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
@@ -181,14 +171,27 @@ impl Metrics {
 
     /// Counts accepted events; `kind` is the type's name.
     pub fn events_accepted(&self, collection: &str, kind: &str, count: u64) {
-        self.events.with_label_values(&[collection, kind]).inc_by(count);
+        self.signals.accepted(collection, kind, count);
     }
 
     /// Counts refused events; pass a collection only if it is served, so that callers can't invent label values.
     pub fn events_rejected(&self, collection: Option<&str>, count: u64) {
-        self.events_rejected
-            .with_label_values(&[collection.unwrap_or_default()])
-            .inc_by(count);
+        self.signals.rejected(collection.unwrap_or_default(), count);
+    }
+
+    /// Counts what is special about accepted events.
+    pub fn events_recorded(&self, collection: &str, recorded: &Recorded) {
+        self.signals.recorded(collection, recorded);
+    }
+
+    /// Counts documents that mean no event.
+    pub fn events_ignored(&self, collection: &str, count: usize) {
+        self.signals.ignored(collection, count);
+    }
+
+    /// What events have taught about a collection now.
+    pub fn signals_hold(&self, collection: &str, held: &Held) {
+        self.signals.hold(collection, held);
     }
 
     /// Counts a trending request and whether the cache had its answer.
@@ -235,10 +238,7 @@ impl Metrics {
     /// A snapshot was opened and is served from now on, in place of the collection's previous one.
     pub fn snapshot_opened(&self, served: &ServedSnapshot<'_>) {
         self.snapshots.opened(served);
-        for kind in crate::signals::EventType::ALL {
-            self.events.with_label_values(&[served.collection, kind.name()]);
-        }
-        self.events_rejected.with_label_values(&[served.collection]);
+        self.signals.opened(served.collection);
     }
 
     /// A collection is no longer served; its snapshot's series are taken back.
@@ -246,6 +246,7 @@ impl Metrics {
         self.snapshots.dropped(collection);
         self.writes.dropped(collection);
         self.recommend.dropped(collection);
+        self.signals.dropped(collection);
     }
 
     /// Changes were made durable and visible.

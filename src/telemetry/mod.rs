@@ -9,6 +9,7 @@ mod logging;
 mod metrics;
 mod recommend;
 mod register;
+mod signals;
 mod snapshots;
 mod writes;
 

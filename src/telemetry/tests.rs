@@ -32,6 +32,7 @@ fn used() -> Metrics {
     metrics.searched("products", "graph", Duration::from_micros(400));
     metrics.events_accepted("products", "view", 3);
     metrics.events_rejected(Some("products"), 1);
+    metrics.signals_hold("products", &Default::default());
     metrics.trending_requested(crate::engine::Outcome::Hit);
     metrics.snapshot_opened(&SERVED);
     metrics.snapshot_refused("products");
@@ -125,6 +126,12 @@ fn every_metric_of_the_dashboards_is_there() {
         ("alike_snapshot_opens_total", "counter"),
         ("alike_events_total", "counter"),
         ("alike_events_rejected_total", "counter"),
+        ("alike_events_duplicate_total", "counter"),
+        ("alike_events_unknown_total", "counter"),
+        ("alike_events_ignored_total", "counter"),
+        ("alike_signals_entries", "gauge"),
+        ("alike_signals_bytes", "gauge"),
+        ("alike_events_position", "gauge"),
         ("alike_trending_cache_requests_total", "counter"),
         ("alike_encoder_info", "gauge"),
         ("alike_encoder_device_fallback", "gauge"),

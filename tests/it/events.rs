@@ -1,6 +1,7 @@
 //! Events in, trending items out.
 
-use crate::support::{Server, copy_binary, copy_tree, ordinary_user, shared_shop, temp_dir};
+use crate::support::points::{ITEMS, own_points, point};
+use crate::support::{Server, copy_binary, copy_tree, ordinary_user, poll, shared_shop, temp_dir};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -394,4 +395,227 @@ fn bad_trending_questions_are_named() {
     let long = format!("/v1/collections/shop/trending?category={}", "x".repeat(600));
     assert_eq!(server.get(&long).problem(400)["field"], "category");
     server.get("/v1/collections/nowhere/trending").problem(404);
+}
+
+/// What a job that a call starts has made.
+#[track_caller]
+fn finished(server: &Server, path: &str, body: &Value) -> Value {
+    let started = server.post(path, body).json_of(202);
+    let job = format!("/v1/jobs/{}", started["id"].as_str().unwrap());
+    let ended = poll("the end of a job", || {
+        let job = server.get(&job).json();
+        (job["state"] != "running").then_some(job)
+    });
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    ended["result"].clone()
+}
+
+/// The files of a collection's log of events.
+fn segments(data: &Path) -> Vec<String> {
+    let names = fs::read_dir(data.join("collections/shop/events")).unwrap();
+    let mut names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".log"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_sent_again_counts_once_and_says_so() {
+    let (_data, server) = own_shop();
+    let mut once = event("view", "KIT-1", "u1");
+    once["id"] = json!("e-1");
+    let first = server
+        .post("/v1/events", &json!([once, event("view", "KIT-2", "u2")]))
+        .json();
+    assert_eq!(
+        (&first["accepted"], &first["duplicates"], &first["position"]),
+        (&json!(2), &json!(0), &json!(2)),
+        "{first}"
+    );
+    let again = server.post("/v1/events", &json!([once])).json();
+    assert_eq!(
+        (&again["accepted"], &again["duplicates"]),
+        (&json!(1), &json!(1)),
+        "{again}"
+    );
+    assert_eq!(
+        server.metric("alike_events_duplicate_total{collection=\"shop\"}"),
+        Some(1.0)
+    );
+    assert_eq!(
+        server.metric("alike_signals_entries{collection=\"shop\",kind=\"users\"}"),
+        Some(2.0)
+    );
+    assert!(server.metric("alike_signals_bytes{collection=\"shop\"}").unwrap() > 0.0);
+}
+
+#[test]
+fn types_and_weights_of_the_settings_are_used() {
+    let data = temp_dir();
+    copy_tree(
+        &shared_shop().1.join("collections/shop"),
+        &data.path().join("collections/shop"),
+    );
+    let settings = [
+        ("ALIKE__SERVER__TRENDING_TTL_MS", "1"),
+        ("ALIKE__EVENTS__TYPES__WISHLIST__WEIGHT", "20"),
+        ("ALIKE__EVENTS__TYPES__PURCHASE__WEIGHT", "0.5"),
+    ];
+    let server = Server::start_with(data.path(), &[], &settings);
+    let events = json!([
+        event("purchase", "KIT-1", "u1"),
+        event("wishlist", "KIT-2", "u1"),
+        event("view", "KIT-3", "u1"),
+        {"collection": "shop", "type": "rating", "item": "KIT-4", "user": "u1", "value": 4, "segment": "uk", "basket": "b"},
+    ]);
+    assert_eq!(server.post("/v1/events", &events).json()["accepted"], 4);
+    assert_eq!(trending(&server, ""), ["KIT-2", "KIT-4", "KIT-3", "KIT-1"]);
+    let problem = server
+        .post(
+            "/v1/events",
+            &json!({"collection": "shop", "type": "rating", "item": "KIT-4", "value": 9}),
+        )
+        .problem(400);
+    assert_eq!(problem["field"], "value");
+    let problem = server
+        .post("/v1/events", &event("admire", "KIT-4", "u"))
+        .problem(400);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("wishlist"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn documents_of_user_behavior_insights_are_taken_as_they_are() {
+    let (_data, server) = own_shop();
+    let act = |action: &str, object: Value| {
+        json!({"application": "shop", "action_name": action, "query_id": "q", "client_id": "c1", "session_id": "s1",
+            "user_id": "u1", "timestamp": hours_ago(1), "message": null, "anything": [1],
+            "event_attributes": {"object": object, "position": {"ordinal": 1}}})
+    };
+    let of = |id: &str| json!({"object_id": id, "object_id_field": "id"});
+    let query = json!({"kind": "query", "application": "shop", "query_id": "q", "client_id": "c1", "user_query": "pan",
+        "query_response_hit_ids": ["KIT-5"], "timestamp": hours_ago(1)});
+    let documents = json!([
+        query,
+        act("impression", of("KIT-1")),
+        act("item_click", of("KIT-2")),
+        act("add_to_cart", of("KIT-3")),
+        act("purchase", of("KIT-4")),
+        act("product_sort", json!(null)),
+        act("click", json!({"description": "a banner"})),
+    ]);
+    let answer = server.post("/v1/events", &documents).json();
+    assert_eq!(
+        (&answer["accepted"], &answer["ignored"], &answer["rejected"]),
+        (&json!(4), &json!(3), &json!(0)),
+        "{answer}"
+    );
+    assert_eq!(
+        answer["ignored_reasons"],
+        json!({"a query": 1, "action_name `product_sort`": 1, "no event_attributes.object.object_id": 1})
+    );
+    assert_eq!(trending(&server, ""), ["KIT-4", "KIT-3", "KIT-2"]);
+    let mut elsewhere = act("click", of("KIT-5"));
+    elsewhere["application"] = json!("storefront");
+    assert_eq!(
+        server.post("/v1/events?collection=shop", &elsewhere).json()["accepted"],
+        1
+    );
+    assert_eq!(
+        server.post("/v1/events", &elsewhere).json()["duplicates"],
+        1,
+        "it is the only collection"
+    );
+    server
+        .post("/v1/events?collection=nowhere", &elsewhere)
+        .problem(404);
+    let problem = server.post("/v1/events?colection=shop", &elsewhere).problem(400);
+    assert_eq!(problem["field"], "colection");
+    let (both, _) = shared_shop();
+    let problem = both.post("/v1/events", &elsewhere).problem(400);
+    assert!(
+        problem["field"] == "collection" && problem["detail"].as_str().unwrap().contains("?collection=NAME"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn events_of_items_that_come_later_count_then() {
+    let (_data, server) = own_points(&[]);
+    let waiting = || server.metric("alike_signals_entries{collection=\"points\",kind=\"waiting_events\"}");
+    let bought = json!({"collection": "points", "type": "purchase", "item": "p1", "user": "u1"});
+    let answer = server.post("/v1/events", &bought).json();
+    assert_eq!(
+        (&answer["accepted"], &answer["unknown_items"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(waiting(), Some(1.0));
+    server.post(ITEMS, &point(1)).json();
+    poll("the event of an item that came later to count", || {
+        (waiting() == Some(0.0)).then_some(())
+    });
+    assert_eq!(server.get("/v1/collections/points/trending").ids(), ["p1"]);
+}
+
+#[test]
+fn the_journal_of_an_earlier_version_is_taken_over() {
+    let (data, server) = own_shop();
+    drop(server);
+    let folder = data.path().join("collections/shop/events");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let lines: String = (0..3)
+        .map(|user| {
+            let mut event = event("view", "KIT-3", &format!("u{user}"));
+            event["time"] = json!(hours_ago(1));
+            format!("{event}\n")
+        })
+        .collect();
+    fs::write(folder.join("events.jsonl"), lines).unwrap();
+    let server = start(data.path());
+    assert_eq!(trending(&server, ""), ["KIT-3"]);
+    assert!(folder.join("events.jsonl.imported").exists() && !folder.join("events.jsonl").exists());
+    let next = server.post("/v1/events", &event("view", "KIT-1", "u")).json();
+    assert_eq!(next["position"], 4);
+    drop(server);
+    assert_eq!(trending(&start(data.path()), ""), ["KIT-3", "KIT-1"]);
+}
+
+#[test]
+fn a_snapshot_holds_what_events_have_taught() {
+    let data = temp_dir();
+    copy_tree(
+        &shared_shop().1.join("collections/shop"),
+        &data.path().join("collections/shop"),
+    );
+    let settings = [
+        ("ALIKE__SERVER__TRENDING_TTL_MS", "1"),
+        ("ALIKE__LOG__SEGMENT_BYTES", "65536"),
+        ("ALIKE__SNAPSHOTS__KEEP", "0"),
+    ];
+    let server = Server::start_with(data.path(), &[], &settings);
+    record_a_trend(&server);
+    let many: Vec<Value> = (0..4_000)
+        .map(|user| event("view", "TOY-1", &format!("v{user}")))
+        .collect();
+    for batch in many.chunks(200) {
+        assert_eq!(server.post("/v1/events", &json!(batch)).json()["durable"], true);
+    }
+    let before = (trending(&server, ""), segments(data.path()));
+    assert!(before.1.len() > 2, "{before:?}");
+    let built = finished(&server, "/v1/collections/shop/snapshots", &json!({"force": true}));
+    let snapshots = data.path().join("collections/shop/snapshots");
+    let checkpoint = snapshots
+        .join(built["snapshot"].as_str().unwrap())
+        .join("signals.bin");
+    assert!(checkpoint.exists(), "{built}");
+    finished(&server, "/v1/collections/shop/snapshots/gc", &json!({}));
+    assert!(segments(data.path()).len() < before.1.len(), "the log is shorter");
+    drop(server);
+    let server = Server::start_with(data.path(), &[], &settings);
+    assert_eq!(trending(&server, ""), before.0);
 }

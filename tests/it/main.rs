@@ -21,6 +21,7 @@ mod encode_bad_input;
 mod encode_interrupted;
 mod encoder;
 mod events;
+mod experiments;
 mod formats;
 mod hostile;
 mod hostile_filters;

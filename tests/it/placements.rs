@@ -106,6 +106,8 @@ fn wrong_placements_name_the_field_and_change_nothing() {
             "rules.pin[1].position",
         ),
         (json!({"rules": {"diversity": 3}}), "rules.diversity"),
+        (json!({"rules": {"pin": [["p1", 1]]}}), "rules.pin[0]"),
+        (json!({"rules": []}), "rules"),
         (json!({"rules": {"explore": {"shre": 1}}}), "rules.explore.shre"),
         (
             json!({"rules": {"freshness": {"field": "n", "half_life_days": 1, "weight": 1}}}),

@@ -26,6 +26,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let truncate = |through| rebuild::truncate_offline(&collection, through);
     let terminal = Terminal::default();
     let collected = rebuild::collect(&collection, keep, &truncate, &terminal)?;
+    rebuild::truncate_events_offline(&collection, collected.events_through)?;
     terminal.finish();
     args.of.report(&line(&collected), &collected)
 }

@@ -191,12 +191,8 @@ fn trending_knows_live_items_and_their_categories() {
     live.apply([(Position(10), update("i3", &category("new")))]);
     let signals = Arc::new(Signals::in_memory());
     let event = |(item, user): (&str, &str)| Event {
-        collection: "c".to_owned(),
-        kind: EventType::Click,
-        item: item.to_owned(),
         user: Some(user.to_owned()),
-        session: None,
-        time: jiff::Timestamp::now(),
+        ..Event::new("c", EventType::Click, item)
     };
     let clicks = [
         ("new", "a"),

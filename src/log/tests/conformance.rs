@@ -15,7 +15,7 @@ macro_rules! suite {
         mod $module {
             use super::*;
 
-            suite!(@each $home, a_new_log_is_empty, appends_return_the_last_position, records_come_back_as_they_were,
+            suite!(@each $home, a_new_log_is_empty, appends_return_the_last_position, records_come_back_as_they_were, events_come_back_as_they_were,
                 reading_starts_anywhere, a_reader_stops_it, appending_nothing_changes_nothing,
                 opening_again_loses_nothing, truncating_keeps_what_is_later,
                 truncating_everything_keeps_the_position, what_is_gone_is_named, too_large_leaves_the_log_as_it_was,
@@ -50,6 +50,20 @@ fn records_come_back_as_they_were(home: &dyn Home) {
     let mut log = home.open();
     log.append(&every_kind()).unwrap();
     assert_eq!(records_of(log.as_ref(), 0), numbered(1, &every_kind()));
+}
+
+fn events_come_back_as_they_were(home: &dyn Home) {
+    let mut log = home.open();
+    let events: Vec<Record> = (0..40)
+        .map(|n| Record::Event(format!(r#"{{"type":"view","item":"č{n}"}}"#).into()))
+        .collect();
+    for together in events.chunks(7) {
+        log.append(together).unwrap();
+    }
+    log.append(&[delete("among them")]).unwrap();
+    let mut expected = numbered(1, &events);
+    expected.push((41, delete("among them")));
+    assert_eq!(records_of(log.as_ref(), 0), expected);
 }
 
 fn reading_starts_anywhere(home: &dyn Home) {

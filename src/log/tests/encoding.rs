@@ -66,6 +66,7 @@ fn record() -> impl Strategy<Value = Record> {
         (text(), text()).prop_map(|(id, document)| Record::Update { id, document }),
         text().prop_map(|id| Record::Delete { id }),
         call,
+        text().prop_map(Record::Event),
     ]
 }
 
@@ -139,7 +140,7 @@ fn wrong_lengths_ask_for_no_memory() {
 fn every_part_of_a_record_has_one_meaning() {
     let whole = bytes_of(&[delete("a")]);
     for (at, value, found) in [
-        (4, 5, "unknown kind"),
+        (4, 6, "unknown kind"),
         (4, 0, "unknown kind"),
         (5, 1, "unknown flags"),
         (6, 1, "unknown flags"),
@@ -155,6 +156,14 @@ fn every_part_of_a_record_has_one_meaning() {
         );
     }
     assert_eq!(MIN_RECORD_BYTES, 8);
+}
+
+/// Made by hand from the tables in the module's documentation.
+#[test]
+fn an_event_is_as_documented() {
+    let bytes = bytes_of(&[Record::Event("{}".into())]);
+    assert_eq!(bytes, [10, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, b'{', b'}']);
+    assert_eq!(decode_all(&bytes), (vec![Record::Event("{}".into())], None));
 }
 
 #[test]

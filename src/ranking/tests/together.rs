@@ -158,10 +158,7 @@ fn check_pins(world: &World, shown: &[Ranked]) -> Result<(), TestCaseError> {
         prop_assert_eq!(found, place);
         prop_assert!(
             at == position || at < position && shown[at - 1..].iter().all(|ranked| ranked.pinned),
-            "{} is at {}, not {}",
-            place,
-            at,
-            position
+            "{place} is at {at}, not {position}"
         );
     }
     Ok(())
@@ -220,7 +217,7 @@ proptest! {
             let by_hand = counts(shown.iter().filter(|ranked| ranked.pinned), &shop);
             for (value, count) in counts(shown.iter(), &shop) {
                 let most = cap.count.max(by_hand.get(&value).copied().unwrap_or(0));
-                prop_assert!(count <= most, "{} of {}", count, value);
+                prop_assert!(count <= most, "{count} of {value}");
             }
         }
         let free = world.asked.limit - world.clean_pins().len();
@@ -367,24 +364,65 @@ fn facts_are_asked_for_once_and_as_needed() {
     assert!(vectors_and_brands < 950, "{vectors_and_brands}");
 }
 
-/// Prints how long ranking takes; it is measured in optimized builds: `cargo test --release … -- --ignored --nocapture`.
+/// Prints how long ranking takes; to be read in optimized builds only.
 #[test]
 #[ignore = "a measurement"]
 fn a_thousand_candidates_with_all_rules() {
-    let world = large_world(384);
-    let shop = world.shop();
-    let mut times: Vec<f64> = (0..300)
-        .map(|_| {
-            let candidates = world.candidates.clone();
-            let start = Instant::now();
-            let shown = world.asked.rank(candidates, &world.rules, &shop);
-            assert_eq!(shown.len(), 20);
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    println!(
-        "median {:.0} µs, 99th percentile {:.0} µs",
-        times[150], times[297]
-    );
+    let all = large_world(384);
+    let shop = all.shop();
+    let only = |keep: &dyn Fn(&Rules) -> Rules| World {
+        rules: keep(&all.rules),
+        ..all.clone()
+    };
+    let none = Rules::default;
+    for (name, world) in [
+        ("none", only(&|_| none())),
+        (
+            "weighing",
+            only(&|all| Rules {
+                max_per: None,
+                diversity: None,
+                explore: None,
+                ..all.clone()
+            }),
+        ),
+        (
+            "diversity",
+            only(&|all| Rules {
+                diversity: all.diversity,
+                ..none()
+            }),
+        ),
+        (
+            "max_per",
+            only(&|all| Rules {
+                max_per: all.max_per.clone(),
+                ..none()
+            }),
+        ),
+        (
+            "explore",
+            only(&|all| Rules {
+                explore: all.explore.clone(),
+                ..none()
+            }),
+        ),
+        ("all", only(&Clone::clone)),
+    ] {
+        let mut times: Vec<f64> = (0..500).map(|_| microseconds(&world, &shop)).collect();
+        times.sort_by(f64::total_cmp);
+        println!(
+            "{name:>9}: least {:.0} µs, median {:.0} µs, 99th percentile {:.0} µs",
+            times[0], times[250], times[495]
+        );
+    }
+}
+
+fn microseconds(world: &World, shop: &Shop) -> f64 {
+    let candidates = world.candidates.clone();
+    let start = Instant::now();
+    let shown = world.asked.rank(candidates, &world.rules, shop);
+    let took = start.elapsed().as_secs_f64() * 1e6;
+    assert_eq!(shown.len(), 20);
+    took
 }

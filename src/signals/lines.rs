@@ -1,6 +1,8 @@
-//! Reads a journal line by line: what can be read is handed on, what can't is counted and named.
+//! Reads a journal of an earlier version, `events.jsonl`, line by line: what can be read is handed on, what can't is
+//! counted and named.
 
 use super::event::Event;
+use super::types::Types;
 use jiff::Timestamp;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,41 +13,34 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 /// How many damaged lines are named one by one.
 const MAX_NAMED: usize = 20;
 
-/// What was found in a journal when it was opened.
+/// What was found in a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Replay {
+pub(super) struct Lines {
     /// Events read.
-    pub events: u64,
+    pub(super) events: u64,
     /// Bytes after the last line end, left by a write that never finished; they were not acknowledged.
-    pub torn_bytes: u64,
+    pub(super) torn_bytes: u64,
     /// How many complete lines could not be read.
-    pub damaged_lines: u64,
+    pub(super) damaged_lines: u64,
     /// The first 20 of them.
-    pub damaged: Vec<DamagedLine>,
-    /// The file's length without the torn bytes.
-    pub(crate) good_length: u64,
+    pub(super) damaged: Vec<DamagedLine>,
 }
 
 /// A complete line that is not an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DamagedLine {
+pub(super) struct DamagedLine {
     /// Its number, from 1.
-    pub line: u64,
+    pub(super) line: u64,
     /// What is wrong with it.
-    pub reason: String,
+    pub(super) reason: String,
 }
 
-impl Replay {
-    /// Whether everything in the file was read.
-    pub fn is_clean(&self) -> bool {
-        self.torn_bytes == 0 && self.damaged_lines == 0
-    }
-
-    fn take(&mut self, line: u64, parsed: Result<Event, String>, apply: &mut dyn FnMut(&Event)) {
+impl Lines {
+    fn take(&mut self, line: u64, parsed: Result<Event, String>, apply: &mut dyn FnMut(u64, Event)) {
         match parsed {
             Ok(event) => {
                 self.events += 1;
-                apply(&event);
+                apply(line, event);
             }
             Err(reason) => {
                 self.damaged_lines += 1;
@@ -57,7 +52,7 @@ impl Replay {
     }
 }
 
-impl fmt::Display for Replay {
+impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} events read", self.events)?;
         if self.torn_bytes > 0 {
@@ -73,13 +68,18 @@ impl fmt::Display for Replay {
     }
 }
 
-/// Hands every readable event to `apply`, in the order of the file.
+/// Hands every readable event and the number of its line to `apply`, in the order of the file.
 ///
 /// An event that would not be accepted today (dated in the future, say) counts as damaged: one flipped byte in a
 /// date must not push everything else out of the window.
-pub(super) fn replay(source: impl Read, now: Timestamp, apply: &mut dyn FnMut(&Event)) -> io::Result<Replay> {
+pub(super) fn read_lines(
+    source: impl Read,
+    now: Timestamp,
+    types: &Types,
+    apply: &mut dyn FnMut(u64, Event),
+) -> io::Result<Lines> {
     let mut reader = BufReader::with_capacity(1 << 18, source);
-    let mut found = Replay::default();
+    let mut found = Lines::default();
     let mut line = Vec::new();
     for number in 1.. {
         let (bytes, end) = read_line(&mut reader, &mut line)?;
@@ -88,21 +88,20 @@ pub(super) fn replay(source: impl Read, now: Timestamp, apply: &mut dyn FnMut(&E
                 found.torn_bytes = bytes;
                 break;
             }
-            LineEnd::Found => found.take(number, parse(&line, bytes, now), apply),
+            LineEnd::Found => found.take(number, parse(&line, bytes, (now, types)), apply),
         }
-        found.good_length += bytes;
     }
     Ok(found)
 }
 
-fn parse(line: &[u8], bytes: u64, now: Timestamp) -> Result<Event, String> {
+fn parse(line: &[u8], bytes: u64, (now, types): (Timestamp, &Types)) -> Result<Event, String> {
     if bytes > MAX_LINE_BYTES as u64 {
         return Err(format!(
             "{bytes} bytes long: at most {MAX_LINE_BYTES} are expected"
         ));
     }
     let event: Event = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-    event.validate(now).map_err(|e| e.to_string())?;
+    event.validate(now, types).map_err(|e| e.to_string())?;
     Ok(event)
 }
 
@@ -141,18 +140,17 @@ mod tests {
 
     const GOOD: &str = r#"{"collection":"c","type":"view","item":"i","time":"2026-11-20T10:00:00Z"}"#;
 
-    fn read(text: &[u8]) -> (Replay, usize) {
+    fn read(text: &[u8]) -> (Lines, usize) {
         let mut seen = 0;
         let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let found = replay(text, now, &mut |_| seen += 1).unwrap();
+        let found = read_lines(text, now, &Types::default(), &mut |_, _| seen += 1).unwrap();
         (found, seen)
     }
 
     #[test]
     fn nothing_is_clean() {
         let (found, seen) = read(b"");
-        assert!(found.is_clean());
-        assert_eq!((found.events, found.good_length, seen), (0, 0, 0));
+        assert_eq!((found, seen), (Lines::default(), 0));
     }
 
     #[test]
@@ -168,7 +166,6 @@ mod tests {
             found.damaged.iter().map(|d| d.line).collect::<Vec<_>>(),
             [2, 4, 5, 6]
         );
-        assert_eq!(found.good_length, text.len() as u64);
         let said = found.to_string();
         for part in [
             "3 events read",
@@ -192,7 +189,6 @@ mod tests {
             (seen, torn.damaged_lines, torn.torn_bytes),
             (1, 0, huge.len() as u64)
         );
-        assert_eq!(torn.good_length, GOOD.len() as u64 + 1);
     }
 
     #[test]
