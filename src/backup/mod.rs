@@ -10,9 +10,9 @@
 //! | `golden.jsonl` | the golden queries, where there are some |
 //! | `placements.json` | the placements, where there are some |
 //!
-//! The log of events is not part of it; what they had taught when the snapshot was built is. An archive is taken while a server writes: the snapshot never changes, and of the log a
-//! prefix is taken that ends with a whole commit. It is accepted again only as a whole: every byte and every record is
-//! checked before the collection appears, in one step.
+//! The log of events is not part of it; what they had taught when the snapshot was built is. An archive is taken while a
+//! server writes: the snapshot never changes, and of the log a prefix is taken that ends with a whole commit. It is accepted
+//! again only as a whole: every byte and every record is checked before the collection appears, in one step.
 
 mod error;
 mod export;

@@ -4,7 +4,8 @@ use super::{Engine, EngineError, View};
 use crate::live::Live;
 use crate::log::Position;
 use crate::signals::{
-    CHECKPOINT_FILE, Durability, Event, RecordError, Recorded, Signals, checkpoint_position,
+    CHECKPOINT_FILE, Durability, Event, RecordError, Recorded, Settings as SignalSettings, Signals,
+    checkpoint_position,
 };
 use crate::snapshot::{Collection, SnapshotError};
 use std::fs::File;
@@ -36,6 +37,22 @@ pub fn carry_checkpoint(collection: &Collection, to: &Path) -> Result<(), Snapsh
     };
     let copied = std::fs::copy(&from, to).and_then(|_| File::open(to)?.sync_all());
     copied.map_err(|source| SnapshotError::io(to, "copy a checkpoint of signals to", source))
+}
+
+/// What the events of a collection have taught so far, from the disk, whoever writes them. `known` says which items are in
+/// the collection.
+#[must_use]
+pub fn read_signals(
+    collection: &Collection,
+    settings: &SignalSettings,
+    known: &dyn Fn(&str) -> bool,
+) -> Signals {
+    Signals::read(
+        &collection.events_dir(),
+        &checkpoints(collection),
+        settings,
+        known,
+    )
 }
 
 impl Engine {

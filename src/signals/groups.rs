@@ -40,7 +40,7 @@ impl Entry {
     }
 
     fn key(&self) -> u64 {
-        u64::from(self.key[0]) | u64::from(self.key[1]) << 32
+        u64::from(self.key[0]) | (u64::from(self.key[1]) << 32)
     }
 }
 
@@ -249,10 +249,8 @@ mod tests {
                 let number = self.names.number(item).unwrap();
                 let event = super::super::Event::new("c", super::super::EventType::Purchase, item);
                 let fact = super::super::fact::Fact::of(&event, &super::super::Types::default()).unwrap();
-                let touch = Touch {
-                    time,
-                    ..Touch::of(number, &fact)
-                };
+                let mut touch = Touch::of(number, &fact);
+                touch.time = time;
                 self.groups.touch(key, touch, &self.names);
             }
         }

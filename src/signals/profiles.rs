@@ -42,7 +42,7 @@ impl Touch {
         let count = (self.tally >> 1)
             .saturating_add(other.tally >> 1)
             .min(u32::MAX >> 1);
-        self.tally = count << 1 | (self.tally | other.tally) & 1;
+        self.tally = (count << 1) | ((self.tally | other.tally) & 1);
     }
 
     fn save(&self, out: &mut Out<'_>) -> io::Result<()> {
