@@ -70,7 +70,7 @@ pub(super) async fn recommend(
     let mut asked = body.into_asked()?;
     asked.least = least.or(asked.least);
     let (answer, shadow) = app
-        .run(move |app| answer_call(app, collection, asked, start))
+        .run(move |app| answer_call(app, &collection, &asked, start))
         .await?;
     if let Some(shadow) = shadow {
         app.compare_in_the_shadow(shadow);
@@ -80,19 +80,19 @@ pub(super) async fn recommend(
 
 fn answer_call(
     app: &App,
-    collection: String,
-    asked: Asked,
+    collection: &str,
+    asked: &Asked,
     start: Instant,
 ) -> Result<(RecommendAnswer, Option<experiment::Shadow>), Problem> {
-    let view = app.view_at(&collection, asked.least)?;
-    let trial = Trial::of(app, &collection, &asked)?;
-    let answer = answered(app, &view, &asked, trial.as_ref())?;
+    let view = app.view_at(collection, asked.least)?;
+    let trial = Trial::of(app, collection, asked)?;
+    let answer = answered(app, &view, asked, trial.as_ref())?;
     let shadow = trial
         .as_ref()
-        .and_then(|trial| trial.shadow(&view, &asked, &answer, start.elapsed()));
+        .and_then(|trial| trial.shadow(&view, asked, &answer, start.elapsed()));
     let assigned = trial.as_ref().map(|trial| &trial.assigned);
-    let id = app.recommendation_id(assigned, &collection, asked.unit.as_deref());
-    let shown = RecommendAnswer::new(&view, answer, id.to_string(), &asked, trial.as_ref());
+    let id = app.recommendation_id(assigned, collection, asked.unit.as_deref());
+    let shown = RecommendAnswer::new(&view, answer, id.to_string(), asked, trial.as_ref());
     Ok((shown.took(start), shadow))
 }
 

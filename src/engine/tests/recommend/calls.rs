@@ -10,23 +10,31 @@ fn refused(engine: &Engine, call: &Recommend) -> (String, String) {
     }
 }
 
-#[test]
-fn what_is_wrong_is_named() {
-    let data = tempfile::tempdir().unwrap();
-    let engine = with_shop(data.path());
-    let like = |ids: &[&str]| Recommend {
+fn like(ids: &[&str]) -> Recommend {
+    Recommend {
         like: Some(names(ids)),
         ..Recommend::default()
-    };
-    let settings = |settings: Value| Recommend {
-        settings: serde_json::from_value(settings).unwrap(),
-        ..like(&["east0"])
-    };
+    }
+}
+
+#[track_caller]
+fn check(cases: impl IntoIterator<Item = (Recommend, &'static str)>) {
+    let data = tempfile::tempdir().unwrap();
+    let engine = with_shop(data.path());
+    for (call, wrong) in cases {
+        let (field, detail) = refused(&engine, &call);
+        assert_eq!(field, wrong, "{detail}");
+        assert!(!detail.is_empty());
+    }
+}
+
+#[test]
+fn a_strategy_has_what_it_needs() {
     let strategy = |strategy| Recommend {
         settings: by(strategy),
         ..Recommend::default()
     };
-    for (call, wrong) in [
+    check([
         (Recommend::default(), "like"),
         (like(&[]), "like"),
         (like(&["gone"]), "like[0]"),
@@ -48,6 +56,16 @@ fn what_is_wrong_is_named() {
         (strategy(Strategy::Similar), "like"),
         (strategy(Strategy::BoughtTogether), "basket"),
         (strategy(Strategy::ViewedTogether), "basket"),
+    ]);
+}
+
+#[test]
+fn settings_that_are_wrong_are_named() {
+    let settings = |settings: Value| Recommend {
+        settings: serde_json::from_value(settings).unwrap(),
+        ..like(&["east0"])
+    };
+    check([
         (
             settings(json!({"strategy": "new", "blend": [{"strategy": "new", "weight": 1}]})),
             "blend",
@@ -66,6 +84,12 @@ fn what_is_wrong_is_named() {
             settings(json!({"rules": {"boost": [{"filter": {"colour": 1}, "factor": 2}]}})),
             "rules.boost[0].filter.colour",
         ),
+    ]);
+}
+
+#[test]
+fn what_a_call_says_of_itself_is_checked() {
+    check([
         (
             Recommend {
                 user: Some(String::new()),
@@ -108,11 +132,7 @@ fn what_is_wrong_is_named() {
             },
             "recall",
         ),
-    ] {
-        let (field, detail) = refused(&engine, &call);
-        assert_eq!(field, wrong, "{detail}");
-        assert!(!detail.is_empty());
-    }
+    ]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn of_placement(engine: &Engine, placement: &Placement, call: &Recommend) -> Rec
 
 fn keeping(data: &Path) -> Engine {
     with_shop_and(data, |settings| {
-        settings.trending_ttl = Duration::from_secs(3_600)
+        settings.trending_ttl = Duration::from_secs(3_600);
     })
 }
 
@@ -83,7 +83,7 @@ fn what_was_deleted_is_not_shown_from_a_kept_ranking() {
 fn a_new_snapshot_has_rankings_of_its_own() {
     let data = tempfile::tempdir().unwrap();
     let engine = open_with(data.path(), |settings| {
-        settings.trending_ttl = Duration::from_secs(3_600)
+        settings.trending_ttl = Duration::from_secs(3_600);
     });
     engine.create_collection(POINTS, &points()).unwrap();
     write(&engine, vec![upsert("a", 1.0), upsert("b", 1.0)]);

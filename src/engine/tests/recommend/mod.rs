@@ -3,6 +3,7 @@
 mod calls;
 mod kept;
 mod rules;
+mod signals;
 mod strategies;
 
 use super::*;
