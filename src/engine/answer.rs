@@ -131,13 +131,18 @@ pub(super) fn answer(
 }
 
 /// Milliseconds that the steps of a call took.
-struct Took {
-    encode_ms: f64,
-    filter_ms: f64,
-    search_ms: f64,
+pub(super) struct Took {
+    pub(super) encode_ms: f64,
+    pub(super) filter_ms: f64,
+    pub(super) search_ms: f64,
 }
 
-fn plan(recall_target: f32, admissible: Option<usize>, search: &SearchReport, took: &Took) -> PlanReport {
+pub(super) fn plan(
+    recall_target: f32,
+    admissible: Option<usize>,
+    search: &SearchReport,
+    took: &Took,
+) -> PlanReport {
     let report = &search.report;
     PlanReport {
         kind: report.plan.name(),
@@ -170,7 +175,7 @@ fn recall_for_words(asked: f32) -> f32 {
     1.0 - (1.0 - asked) / WORDS_MISS
 }
 
-fn recall_target(view: &View, effort: Effort) -> f32 {
+pub(super) fn recall_target(view: &View, effort: Effort) -> f32 {
     match effort {
         Effort::Exact => 1.0,
         Effort::Recall(recall) => recall,

@@ -18,6 +18,7 @@ mod opening;
 mod placements;
 mod query;
 mod query_cache;
+pub(crate) mod recommend;
 mod refresh;
 mod reranking;
 mod serving;
@@ -38,9 +39,13 @@ pub use events::{carry_checkpoint, checkpoints, read_signals};
 pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};
+pub(crate) use recommend::cache::{Kept, Shared};
+pub use recommend::{
+    Ages, DEFAULT_LIMIT, Instead, MAX_NAMED, Outcome, Recommend, Recommended, Suggestion, Tried,
+};
 pub use settings::{Settings, WriteSettings};
 pub(crate) use stage::Stage;
-pub use trending::TrendingQuery;
+pub use trending::{Charted, TrendingQuery};
 pub use view::View;
 
 use crate::changes::Sealer;
@@ -54,6 +59,7 @@ use arc_swap::ArcSwap;
 use collections::remove_dropped;
 use models::Models;
 use query_cache::QueryCache;
+use recommend::Recommender;
 use serde_json::value::RawValue;
 use serving::{Serving, Slot};
 use std::collections::BTreeMap;
@@ -77,6 +83,7 @@ pub struct Engine {
     signals: Mutex<BTreeMap<String, Arc<Signals>>>,
     placements: Mutex<BTreeMap<String, Arc<Placements>>>,
     trending: TrendingCache,
+    recommender: Recommender,
     reranker: Option<Reranker>,
     queries: QueryCache,
     experiments: Experiments,
@@ -110,6 +117,7 @@ impl Engine {
             signals: Mutex::default(),
             placements: Mutex::default(),
             trending: TrendingCache::new(settings.trending_ttl),
+            recommender: Recommender::new(settings.trending_ttl),
         };
         engine.refresh()?;
         Ok(engine)
@@ -206,11 +214,11 @@ impl Engine {
         view.fields(&view.item(id)?, None)
     }
 
-    /// The trending items of a collection, from the cache when it is fresh.
+    /// The trending items of a collection, from the cache while they are not too old.
     ///
     /// # Errors
     /// The category cannot be looked up.
-    pub fn trending(&self, view: &View, query: &TrendingQuery) -> Result<Vec<Hit>, EngineError> {
+    pub fn trending(&self, view: &Arc<View>, query: &TrendingQuery) -> Result<Charted, EngineError> {
         self.trending.get(view, query, &self.metrics)
     }
 }

@@ -61,7 +61,7 @@ impl Search {
     }
 }
 
-fn check_effort(effort: Effort) -> Result<(), EngineError> {
+pub(super) fn check_effort(effort: Effort) -> Result<(), EngineError> {
     match effort {
         Effort::Recall(recall) if !(recall > 0.0 && recall <= 1.0) => {
             let detail = format!("is {recall}, must be above 0 and at most 1 (1 compares with every row)");

@@ -1,87 +1,177 @@
-//! Trending lists, from a cache that computes each one once however many ask at the same time.
+//! Charts of a whole collection, from a cache that computes each one once however many ask at the same time.
 
 use super::filter::Filter;
 use super::query::{check_fields, check_limit};
-use super::{EngineError, Hit, View};
-use crate::signals::Window;
+use super::recommend::cache::{Ages, Outcome, Shared};
+use super::{EngineError, Suggestion, View};
+use crate::live::Place;
+use crate::ranking::Strategy;
+use crate::signals::{Chart, Window};
 use crate::telemetry::Metrics;
-use moka::sync::Cache;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// As many items are kept per cached list; a call takes its first `limit`.
 const CACHED_ITEMS: usize = super::MAX_LIMIT;
-const CACHED_LISTS: u64 = 10_000;
+/// Bytes of lists that are kept, of all collections.
+const MAX_BYTES: u64 = 64 << 20;
 /// The field that `category` narrows by.
 const CATEGORY_FIELD: &str = "category";
-/// Longest category asked for; it is part of the cache's key.
-const MAX_CATEGORY_BYTES: usize = 512;
+/// Longest category and segment asked for; they are part of the cache's key.
+const MAX_NAME_BYTES: usize = 512;
 
-/// Which trending list is wanted.
-#[derive(Debug, Clone)]
+/// Which list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrendingQuery {
-    /// The time window.
-    pub window: Window,
+    /// The chart.
+    pub chart: Chart,
+    /// Only what people of this segment did.
+    pub segment: Option<String>,
     /// Only items with this value in their `category` field.
     pub category: Option<String>,
     /// Most items wanted.
     pub limit: usize,
     /// The document fields wanted; all when absent.
     pub fields: Option<Vec<String>>,
+    /// Where a list is past its time, it is computed first instead of given.
+    pub renew: bool,
 }
 
-type Key = (String, String, Window, Option<String>);
-type List = Arc<Vec<(String, f32)>>;
+/// The first items of a chart.
+#[derive(Debug)]
+pub struct Charted {
+    /// The items, best first.
+    pub hits: Vec<Suggestion>,
+    /// When the chart was made.
+    pub made: Instant,
+    /// How the cache had it.
+    pub outcome: Outcome,
+}
+
+impl Default for TrendingQuery {
+    fn default() -> Self {
+        Self {
+            chart: Chart::Trending(Window::default()),
+            segment: None,
+            category: None,
+            limit: 10,
+            fields: None,
+            renew: false,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    collection: String,
+    snapshot: String,
+    chart: Chart,
+    segment: Option<String>,
+    category: Option<String>,
+}
+
+type List = Vec<(String, f32)>;
 
 pub(super) struct TrendingCache {
-    lists: Cache<Key, List>,
+    lists: Shared<Key, List>,
 }
 
 impl TrendingCache {
     pub(super) fn new(ttl: Duration) -> Self {
         Self {
-            lists: Cache::builder()
-                .max_capacity(CACHED_LISTS)
-                .time_to_live(ttl)
-                .build(),
+            lists: Shared::new(Ages::of(ttl), MAX_BYTES, weigh),
         }
     }
 
     pub(super) fn get(
         &self,
-        view: &View,
+        view: &Arc<View>,
         query: &TrendingQuery,
         metrics: &Metrics,
-    ) -> Result<Vec<Hit>, EngineError> {
+    ) -> Result<Charted, EngineError> {
         check_limit(query.limit)?;
         check_fields(query.fields.as_deref(), view)?;
+        check_segment(query.segment.as_deref())?;
         let filter = category_filter(view, query.category.as_deref())?;
-        let key = (
-            view.collection().to_owned(),
-            view.snapshot().id().to_owned(),
-            query.window,
-            query.category.clone(),
-        );
-        let entry = self
-            .lists
-            .entry(key)
-            .or_insert_with(|| Arc::new(compute(view, query.window, filter.as_ref())));
-        metrics.trending_requested(!entry.is_fresh());
-        let list = entry.into_value();
-        // A list outlives views: items that went since are passed over.
-        let hits = list.iter().filter_map(|(id, score)| {
-            let found = view.live().find(id)?;
-            view.hit(found.place, *score, query.fields.as_deref()).transpose()
-        });
-        hits.take(query.limit).collect()
+        let compute = || Ok(compute(view, query, filter.as_ref()));
+        let again = || {
+            let (view, query, filter) = (Arc::clone(view), query.clone(), filter.clone());
+            move || Ok(self::compute(&view, &query, filter.as_ref()))
+        };
+        let (list, outcome) = self.lists.get(key(view, query), query.renew, compute, again)?;
+        metrics.trending_requested(outcome);
+        Ok(Charted {
+            hits: shown(view, query, &list.value)?,
+            made: list.made(),
+            outcome,
+        })
+    }
+}
+
+fn weigh(key: &Key, list: &List) -> usize {
+    let names = [&key.segment, &key.category];
+    let names: usize = names.into_iter().flatten().map(String::len).sum();
+    let items: usize = list
+        .iter()
+        .map(|(id, _)| size_of::<(String, f32)>() + id.len())
+        .sum();
+    size_of::<Key>() + key.collection.len() + key.snapshot.len() + names + items
+}
+
+fn key(view: &View, query: &TrendingQuery) -> Key {
+    Key {
+        collection: view.collection().to_owned(),
+        snapshot: view.snapshot().id().to_owned(),
+        chart: query.chart,
+        segment: query.segment.clone(),
+        category: query.category.clone(),
+    }
+}
+
+/// The first items of a list that are still there: it outlives views.
+fn shown(view: &View, query: &TrendingQuery, list: &List) -> Result<Vec<Suggestion>, EngineError> {
+    let strategy = strategy(query.chart);
+    let hits = list.iter().filter_map(|(id, score)| {
+        let found = view.live().find(id)?;
+        let hit = view
+            .hit(found.place, *score, query.fields.as_deref())
+            .transpose()?;
+        Some(hit.map(|hit| Suggestion {
+            id: hit.id,
+            score: hit.score,
+            fields: hit.fields,
+            strategy: Some(strategy),
+            pinned: false,
+            explored: false,
+            version: found.version,
+        }))
+    });
+    hits.take(query.limit).collect()
+}
+
+fn strategy(chart: Chart) -> Strategy {
+    match chart {
+        Chart::Trending(_) => Strategy::Trending,
+        Chart::Rising(_) => Strategy::Rising,
+        Chart::Popular => Strategy::Popular,
+    }
+}
+
+fn check_segment(segment: Option<&str>) -> Result<(), EngineError> {
+    match segment {
+        Some(name) if name.is_empty() || name.len() > MAX_NAME_BYTES => {
+            let detail = format!("has {} bytes, must have 1 to {MAX_NAME_BYTES}", name.len());
+            Err(EngineError::invalid("segment", detail))
+        }
+        _ => Ok(()),
     }
 }
 
 fn category_filter(view: &View, category: Option<&str>) -> Result<Option<Filter>, EngineError> {
     let Some(category) = category else { return Ok(None) };
-    if category.len() > MAX_CATEGORY_BYTES {
+    if category.len() > MAX_NAME_BYTES {
         let detail = format!(
-            "has {} bytes, at most {MAX_CATEGORY_BYTES} are accepted",
+            "has {} bytes, at most {MAX_NAME_BYTES} are accepted",
             category.len()
         );
         return Err(EngineError::invalid(CATEGORY_FIELD, detail));
@@ -96,14 +186,18 @@ fn category_filter(view: &View, category: Option<&str>) -> Result<Option<Filter>
     .map(Some)
 }
 
-pub(super) fn compute(view: &View, window: Window, filter: Option<&Filter>) -> Vec<(String, f32)> {
+pub(super) fn compute(view: &View, query: &TrendingQuery, filter: Option<&Filter>) -> List {
     let selection = view.live().select(filter);
     let served = |id: &str| {
-        let found = view.live().find(id);
-        found.is_some_and(|found| selection.admits(found.place))
+        let place: Option<Place> = view.live().find(id).map(|found| found.place);
+        place.is_some_and(|place| selection.admits(place))
     };
-    let top = view
-        .signals()
-        .trending(jiff::Timestamp::now(), window, &served, CACHED_ITEMS);
+    let top = view.signals().chart(
+        query.chart,
+        query.segment.as_deref(),
+        jiff::Timestamp::now(),
+        &served,
+        CACHED_ITEMS,
+    );
     top.into_iter().map(|(id, score)| (id, score as f32)).collect()
 }

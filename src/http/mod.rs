@@ -16,10 +16,12 @@ mod pages;
 mod placements;
 mod problem;
 mod reads;
+mod recommend;
 mod schemas;
 mod search;
 mod server;
 mod shapes;
+mod shared;
 mod snapshots;
 mod state;
 mod tei;
@@ -62,7 +64,8 @@ struct ApiDocument;
 fn router(app: App) -> Router {
     let (routes, document) = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .routes(routes!(search::search))
-        .routes(routes!(search::recommend))
+        .routes(routes!(recommend::recommend))
+        .routes(routes!(recommend::by_placement))
         .routes(routes!(trending::trending))
         .routes(routes!(events::record))
         .routes(routes!(experiments::list))

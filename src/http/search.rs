@@ -1,4 +1,4 @@
-//! `POST …/search` and `POST …/recommend`.
+//! `POST …/search`.
 
 use super::extract::{Json, Params, Path};
 use super::problem::Problem;
@@ -53,41 +53,7 @@ pub(super) struct SearchBody {
     min_position: Option<u64>,
 }
 
-/// A recommendation: items like some and unlike others.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"like": ["KIT-0001"], "limit": 10}))]
-pub(super) struct RecommendBody {
-    /// Ids of items to resemble (they are not returned).
-    like: Vec<String>,
-    /// Ids of items to move away from.
-    unlike: Option<Vec<String>>,
-    /// Conditions on filterable fields: `{"brand": "Acme", "price": {"gte": 10, "lt": 50}}`.
-    #[serde(default, deserialize_with = "super::unique_keys::optional")]
-    #[schema(value_type = Option<Object>)]
-    filter: Option<Value>,
-    /// Most hits wanted, 1 to 1,000.
-    #[schema(default = 10, minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-    /// The document fields wanted; all when absent.
-    fields: Option<Vec<String>>,
-    /// Hits that score lower are left out.
-    min_score: Option<f32>,
-    /// Compare with every admissible row instead of walking the graph: the same as `recall` 1.
-    exact: Option<bool>,
-    /// The recall@10 to aim at, above 0, at most 1: the cheapest setting that reached it when the index was built; 1
-    /// compares with every admissible row. The collection's own target (0.99 unless built otherwise) when absent.
-    #[schema(exclusive_minimum = 0, maximum = 1, example = 0.95)]
-    recall: Option<f32>,
-    /// Show how the call was answered.
-    #[serde(default)]
-    plan: bool,
-    /// Answer from a state that contains this position, as a write has given it; 503 with `Retry-After` where it is not
-    /// reached in time.
-    min_position: Option<u64>,
-}
-
-/// The answer to a search or recommendation.
+/// The answer to a search.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SearchAnswer {
     /// The hits, best first.
@@ -159,7 +125,7 @@ impl SearchBody {
 }
 
 /// What `exact` and `recall` ask for together.
-fn effort(exact: Option<bool>, recall: Option<f32>) -> Result<Effort, Problem> {
+pub(super) fn effort(exact: Option<bool>, recall: Option<f32>) -> Result<Effort, Problem> {
     let contradiction = match (exact, recall) {
         (Some(true), Some(recall)) => recall != 1.0,
         (Some(false), Some(recall)) => recall == 1.0,
@@ -174,25 +140,6 @@ fn effort(exact: Option<bool>, recall: Option<f32>) -> Result<Effort, Problem> {
         (_, Some(recall)) => Ok(Effort::Recall(recall)),
         (Some(true), None) => Ok(Effort::Exact),
         _ => Ok(Effort::Default),
-    }
-}
-
-impl From<RecommendBody> for SearchBody {
-    fn from(body: RecommendBody) -> Self {
-        Self {
-            text: None,
-            vector: None,
-            like: Some(body.like),
-            unlike: body.unlike,
-            filter: body.filter,
-            limit: body.limit,
-            fields: body.fields,
-            min_score: body.min_score,
-            exact: body.exact,
-            recall: body.recall,
-            plan: body.plan,
-            min_position: body.min_position,
-        }
     }
 }
 
@@ -231,28 +178,6 @@ pub(super) async fn search(
     Json(body): Json<SearchBody>,
 ) -> Result<axum::Json<SearchAnswer>, Problem> {
     answer(app, collection, least, body).await
-}
-
-/// Recommend items like one or several others
-///
-/// `like + (like − unlike)`, each the mean of its items' vectors; the examples themselves are not returned.
-#[utoipa::path(
-    post, path = "/v1/collections/{collection}/recommend", tag = "Recommend",
-    params(("collection" = String, Path, description = "Name of the collection"), AtLeast),
-    request_body = RecommendBody,
-    responses(
-        (status = 200, body = SearchAnswer),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(super) async fn recommend(
-    State(app): State<App>,
-    Path(collection): Path<String>,
-    Params(least): Params<AtLeast>,
-    Json(body): Json<RecommendBody>,
-) -> Result<axum::Json<SearchAnswer>, Problem> {
-    answer(app, collection, least, body.into()).await
 }
 
 async fn answer(

@@ -2,12 +2,13 @@
 
 use super::cursors::Cursors;
 use super::problem::Problem;
+use super::shared::Answers;
 use crate::config::ServerSettings;
 use crate::engine::Engine;
 use crate::rebuild::Maintenance;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Shared by all handlers; cheap to clone.
@@ -23,6 +24,7 @@ struct Shared {
     /// When it was told to stop.
     draining: watch::Sender<Option<Instant>>,
     cursors: Cursors,
+    answers: Answers,
 }
 
 impl App {
@@ -36,6 +38,7 @@ impl App {
     ) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
         let cursors = Cursors::new(settings.scroll_ttl());
+        let answers = Answers::new(Duration::from_millis(settings.trending_ttl_ms));
         Self(Arc::new(Shared {
             engine,
             maintenance,
@@ -44,6 +47,7 @@ impl App {
             in_flight,
             draining: watch::Sender::new(None),
             cursors,
+            answers,
         }))
     }
 
@@ -83,6 +87,11 @@ impl App {
         };
         let end = told.unwrap_or_else(Instant::now) + self.settings().drain_timeout() / 2;
         tokio::time::sleep_until(end.into()).await;
+    }
+
+    /// Answers that are kept for everybody.
+    pub(super) fn answers(&self) -> &Answers {
+        &self.0.answers
     }
 
     /// The views that scrolls hold.

@@ -102,6 +102,17 @@ impl Live {
         base.map(|row| self.base_item(row)).chain(live.map(Ok))
     }
 
+    /// Where the items are whose vectors are newer than the snapshot, in the order in which they were last written.
+    pub fn live_places(&self) -> impl Iterator<Item = Place> {
+        let rows = self.parts.iter().flat_map(|part| part.rows.iter());
+        rows.map(|(_, entry)| Place::Live(entry.version))
+    }
+
+    /// Rows of the snapshot with a newer document and the same vector.
+    pub fn patched(&self) -> impl Iterator<Item = RowId> {
+        self.by_row.keys().map(|&row| RowId(row))
+    }
+
     /// The selected items after `after`, in the order of [`Live::items`]. `selection` is of this state.
     pub fn items_after<'a>(
         &'a self,

@@ -26,6 +26,35 @@ pub enum Strategy {
     New,
 }
 
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 8] = [
+        Self::Similar,
+        Self::BoughtTogether,
+        Self::ViewedTogether,
+        Self::ForYou,
+        Self::Trending,
+        Self::Rising,
+        Self::Popular,
+        Self::New,
+    ];
+
+    /// Its name, as calls and answers write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Similar => "similar",
+            Self::BoughtTogether => "bought_together",
+            Self::ViewedTogether => "viewed_together",
+            Self::ForYou => "for_you",
+            Self::Trending => "trending",
+            Self::Rising => "rising",
+            Self::Popular => "popular",
+            Self::New => "new",
+        }
+    }
+}
+
 /// An item that may be shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {

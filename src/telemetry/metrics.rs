@@ -2,10 +2,12 @@
 
 use super::encoders::EncoderMetrics;
 use super::experiments::ExperimentMetrics;
+use super::recommend::RecommendMetrics;
 use super::register::{counters, histograms, latency, register, register_build_info, register_process};
 use super::signals::SignalMetrics;
 use super::snapshots::{DiskUse, ServedSnapshot, SnapshotMetrics};
 use super::writes::{Committed, LiveState, WriteMetrics};
+use crate::engine::{Outcome, Tried};
 use crate::experiments::OutcomeKind;
 use crate::signals::{Held, Recorded};
 use alike_embeddings::EncoderState;
@@ -27,8 +29,8 @@ pub struct Metrics {
     encode_duration: Histogram,
     search_duration: HistogramVec,
     searches: IntCounterVec,
+    recommend: RecommendMetrics,
     signals: SignalMetrics,
-    trending_cache: IntCounterVec,
     snapshots: SnapshotMetrics,
     writes: WriteMetrics,
     encoders: EncoderMetrics,
@@ -103,13 +105,8 @@ impl Metrics {
                 "Index searches, by how they were answered.",
                 &["collection", "plan"],
             )?,
+            recommend: RecommendMetrics::new(&registry)?,
             signals: SignalMetrics::new(&registry)?,
-            trending_cache: counters(
-                &registry,
-                "alike_trending_cache_requests_total",
-                "Trending requests, by whether the cache had the answer.",
-                &["outcome"],
-            )?,
             snapshots: SnapshotMetrics::new(&registry)?,
             writes: WriteMetrics::new(&registry)?,
             encoders: EncoderMetrics::new(&registry)?,
@@ -118,9 +115,6 @@ impl Metrics {
         };
         register_build_info(&metrics.registry)?;
         register_process(&metrics.registry)?;
-        for outcome in ["hit", "miss"] {
-            metrics.trending_cache.with_label_values(&[outcome]);
-        }
         Ok(metrics)
     }
 
@@ -201,10 +195,24 @@ impl Metrics {
     }
 
     /// Counts a trending request and whether the cache had its answer.
-    pub fn trending_requested(&self, cached: bool) {
-        self.trending_cache
-            .with_label_values(&[if cached { "hit" } else { "miss" }])
-            .inc();
+    pub fn trending_requested(&self, outcome: Outcome) {
+        self.recommend.trending_asked(outcome);
+    }
+
+    /// Counts a request of a placement that names nobody, whose answer the cache had as it was sent before.
+    pub fn placement_requested(&self, outcome: Outcome) {
+        self.recommend.placement_asked(outcome);
+    }
+
+    /// Counts a recommendation, by what strategies contributed; `outcome`: whether a cache had it, where one was asked.
+    pub fn recommended(
+        &self,
+        collection: &str,
+        strategies: &[Tried],
+        outcome: Option<Outcome>,
+        took: Duration,
+    ) {
+        self.recommend.answered(collection, strategies, outcome, took);
     }
 
     /// Counts an answer given in an experiment.
@@ -237,6 +245,7 @@ impl Metrics {
     pub fn collection_dropped(&self, collection: &str) {
         self.snapshots.dropped(collection);
         self.writes.dropped(collection);
+        self.recommend.dropped(collection);
         self.signals.dropped(collection);
     }
 

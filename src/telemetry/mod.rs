@@ -7,6 +7,7 @@ mod encoders;
 mod experiments;
 mod logging;
 mod metrics;
+mod recommend;
 mod register;
 mod signals;
 mod snapshots;

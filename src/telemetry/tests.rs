@@ -33,7 +33,7 @@ fn used() -> Metrics {
     metrics.events_accepted("products", "view", 3);
     metrics.events_rejected(Some("products"), 1);
     metrics.signals_hold("products", &Default::default());
-    metrics.trending_requested(true);
+    metrics.trending_requested(crate::engine::Outcome::Hit);
     metrics.snapshot_opened(&SERVED);
     metrics.snapshot_refused("products");
     metrics.query_cached(true);

@@ -20,7 +20,7 @@ fn own_shop() -> (TempDir, Server) {
 }
 
 fn start(data: &Path) -> Server {
-    Server::start_with(data, &[], &[("ALIKE__SERVER__TRENDING_TTL_MS", "1")])
+    Server::start_with(data, &[], &[("ALIKE__SERVER__TRENDING_TTL_MS", "0")])
 }
 
 fn event(kind: &str, item: &str, user: &str) -> Value {

@@ -38,6 +38,7 @@ mod operations;
 mod placements;
 mod promises;
 mod pulls;
+mod recommend;
 mod rerank;
 mod reuse;
 mod search;

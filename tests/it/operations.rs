@@ -118,7 +118,7 @@ fn probing_does_not_grow_the_metrics() {
 }
 
 /// Every method and route of the service.
-const ROUTES: [&str; 40] = [
+const ROUTES: [&str; 41] = [
     "delete /v1/collections/{collection}",
     "delete /v1/collections/{collection}/items/{id}",
     "delete /v1/jobs/{id}",
@@ -130,6 +130,7 @@ const ROUTES: [&str; 40] = [
     "get /v1/collections",
     "get /v1/collections/{collection}",
     "get /v1/collections/{collection}/items/{id}",
+    "get /v1/collections/{collection}/recommend/{placement}",
     "get /v1/collections/{collection}/snapshots",
     "get /v1/collections/{collection}/trending",
     "get /v1/jobs",

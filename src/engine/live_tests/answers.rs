@@ -7,7 +7,7 @@ use crate::engine::trending::{TrendingCache, compute};
 use crate::engine::{Answer, EngineError, Query, Scroll, Search, TrendingQuery, View};
 use crate::live::{Live, Step};
 use crate::log::Position;
-use crate::signals::{Event, EventType, Signals, Window};
+use crate::signals::{Event, EventType, Signals};
 use crate::telemetry::Metrics;
 use alike_indexes::Kind;
 use serde_json::{Value, json};
@@ -205,27 +205,25 @@ fn trending_knows_live_items_and_their_categories() {
     ];
     let events: Vec<Event> = clicks.into_iter().map(event).collect();
     signals.record(&events).unwrap();
-    let view = View::new("c".into(), live.clone(), None, Arc::clone(&signals));
+    let view = Arc::new(View::new("c".into(), live.clone(), None, Arc::clone(&signals)));
     let lists = TrendingCache::new(Duration::from_secs(600));
     let query = TrendingQuery {
-        window: Window::Day,
-        category: None,
-        limit: 10,
         fields: Some(vec![]),
+        ..TrendingQuery::default()
     };
-    let ids = |view: &View| -> Vec<String> {
-        let hits = lists.get(view, &query, &Metrics::new().unwrap()).unwrap();
-        hits.into_iter().map(|hit| hit.id).collect()
+    let ids = |view: &Arc<View>| -> Vec<String> {
+        let charted = lists.get(view, &query, &Metrics::new().unwrap()).unwrap();
+        charted.hits.into_iter().map(|hit| hit.id).collect()
     };
     assert_eq!(ids(&view), ["new", "i3", "i4"], "i0 is gone");
     let of_category = Filter::parse(&json!({"k": "new"}), &schema(), "filter").unwrap();
-    let listed = compute(&view, Window::Day, Some(&of_category));
+    let listed = compute(&view, &query, Some(&of_category));
     assert_eq!(
         listed.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(),
         ["new", "i3"]
     );
     live.apply([(Position(11), Step::Delete { id: "i3".into() })]);
-    let later = View::new("c".into(), live, None, signals);
+    let later = Arc::new(View::new("c".into(), live, None, signals));
     assert_eq!(
         ids(&later),
         ["new", "i4"],

@@ -2,7 +2,8 @@
 
 mod calls;
 mod lifecycle;
-mod swaps;
+mod recommend;
+pub(super) mod swaps;
 mod writes;
 
 use super::{Engine, EngineError, NewCollection, Settings, View, WriteSettings};

@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) truncated: Option<String>,
     /// Whether it was answered before, to the same idempotency key.
     pub(crate) replayed: bool,
+    pub(crate) etag: Option<String>,
+    pub(crate) cache_control: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -37,6 +39,8 @@ impl Answer {
             retry_after: header("retry-after"),
             truncated: header("x-alike-truncated"),
             replayed: header("idempotent-replayed").as_deref() == Some("true"),
+            etag: header("etag"),
+            cache_control: header("cache-control"),
             body: response.body_mut().read_to_vec()?,
         })
     }
