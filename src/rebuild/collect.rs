@@ -1,7 +1,7 @@
 //! What nothing needs any more: snapshots beyond those that are kept, and what the log has before all of them.
 //!
-//! Kept are the snapshot that is served, the newest of those that were served before it, and as many of the newest ones
-//! that were built aside after it. The log keeps everything after the oldest of them. A snapshot that goes is first moved
+//! Kept are the snapshot that is served, the newest of those that were served before it, as many of the newest ones that
+//! were built aside after it, and those that are pinned by name. The log keeps everything after the oldest of them. A snapshot that goes is first moved
 //! to `trash`, which takes one step; the trash is emptied then, and again by whoever comes next, should this one die.
 //!
 //! No build and no export of the collection runs meanwhile.
@@ -11,7 +11,7 @@ use crate::log::{EmbeddedLog, Log, LogError, LogSettings, Position};
 use crate::signals::{CHECKPOINT_FILE, checkpoint_position};
 use crate::snapshot::{Collection, Manifest, Pointer, SnapshotError};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What was collected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -37,13 +37,22 @@ fn is_start(position: &Position) -> bool {
     *position == Position::START
 }
 
+/// What is kept beside the snapshot that is served.
+#[derive(Debug, Clone, Default)]
+pub struct Keep {
+    /// As many snapshots that were served before it, and as many that were built aside since.
+    pub earlier: usize,
+    /// Snapshots that something else answers from: variants of experiments.
+    pub pinned: BTreeSet<String>,
+}
+
 /// Collects what nothing needs; `truncate` shortens the log.
 ///
 /// # Errors
 /// Another build, export or collection of the same collection runs; a file cannot be removed.
 pub fn collect(
     collection: &Collection,
-    keep: usize,
+    keep: &Keep,
     truncate: &dyn Fn(Position) -> Result<(), String>,
     watcher: &dyn Watcher,
 ) -> Result<Collected, RebuildError> {
@@ -146,18 +155,19 @@ fn in_order(collection: &Collection) -> Result<Vec<(String, Option<Manifest>)>, 
     Ok(all)
 }
 
-fn kept<'a>(pointer: &'a Pointer, all: &'a [(String, Option<Manifest>)], keep: usize) -> HashSet<&'a str> {
+fn kept<'a>(pointer: &'a Pointer, all: &'a [(String, Option<Manifest>)], keep: &'a Keep) -> HashSet<&'a str> {
     let there = |id: &&String| {
         all.iter()
             .any(|(found, manifest)| found == *id && manifest.is_some())
     };
-    let before = pointer.history.iter().rev().filter(there).take(keep);
+    let before = pointer.history.iter().rev().filter(there).take(keep.earlier);
     let after = all.iter().rev().take_while(|(id, _)| *id != pointer.snapshot);
     let aside = after
         .map(|(id, _)| id)
         .filter(|id| !pointer.history.contains(id) && there(id));
     let kept = std::iter::once(&pointer.snapshot)
         .chain(before)
-        .chain(aside.take(keep));
+        .chain(aside.take(keep.earlier))
+        .chain(&keep.pinned);
     kept.map(String::as_str).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::collect::truncate_offline;
 use super::{
-    Collected, Due, Listed, Order, RebuildError, Rebuilt, Standing, Taken, alter, collect, due, free_bytes,
-    in_background, list, promote, rebuild, rollback, usage, verify,
+    Collected, Due, Keep, Listed, Order, RebuildError, Rebuilt, Standing, Taken, alter, collect, due,
+    free_bytes, in_background, list, promote, rebuild, rollback, usage, verify,
 };
 use crate::config::SnapshotSettings;
 use crate::engine::{Engine, EngineError, View};
@@ -365,7 +365,11 @@ impl Maintenance {
             Ok(()) => Ok(()),
             Err(_) => truncate_offline(collection, through),
         };
-        let collected = collect(collection, self.0.settings.keep, &truncate, handle)?;
+        let keep = Keep {
+            earlier: self.0.settings.keep,
+            pinned: self.0.engine.experiments().snapshots_in_use(collection.name()),
+        };
+        let collected = collect(collection, &keep, &truncate, handle)?;
         let through = collected.events_through;
         // Where another process writes them, it shortens their log.
         if let Err(error) = self.0.engine.truncate_events(collection.name(), through) {

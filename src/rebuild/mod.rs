@@ -24,7 +24,7 @@ mod tests;
 
 pub use alter::alter;
 pub use background::in_background;
-pub use collect::{Collected, collect, truncate_events_offline, truncate_offline};
+pub use collect::{Collected, Keep, collect, truncate_events_offline, truncate_offline};
 pub use error::RebuildError;
 pub use golden::{GoldenQuery, read_golden};
 pub use listing::{Listed, list};

@@ -499,15 +499,24 @@ fn a_collection_is_not_collected_while_it_is_copied_or_built() {
     let bench = Bench::filled();
     let truncate = |_| Ok(());
     let lock = bench.collection().lock_files_shared().unwrap();
-    let error = collect(&bench.collection(), 0, &truncate, &Quiet).unwrap_err();
+    let error = collect(&bench.collection(), &Keep::default(), &truncate, &Quiet).unwrap_err();
     assert!(error.to_string().contains("exported"), "{error}");
     drop(lock);
     let lock = bench.collection().lock_for_build().unwrap();
-    let error = collect(&bench.collection(), 0, &truncate, &Quiet).unwrap_err();
+    let error = collect(&bench.collection(), &Keep::default(), &truncate, &Quiet).unwrap_err();
     assert!(error.to_string().contains("another build"), "{error}");
     drop(lock);
+    let pinned = Keep {
+        earlier: 0,
+        pinned: bench.snapshots().into_iter().collect(),
+    };
+    let collected = collect(&bench.collection(), &pinned, &truncate, &Quiet).unwrap();
+    assert!(
+        collected.removed.is_empty(),
+        "an experiment needs it: {collected:?}"
+    );
     assert_eq!(
-        collect(&bench.collection(), 0, &truncate, &Quiet)
+        collect(&bench.collection(), &Keep::default(), &truncate, &Quiet)
             .unwrap()
             .removed
             .len(),
