@@ -37,6 +37,7 @@ pub use verify::{Verified, verify};
 use crate::config::SnapshotSettings;
 use crate::engine::{Engine, View};
 use crate::jobs::Handle;
+use crate::learn::Watch;
 use crate::log::Position;
 use crate::schema::Schema;
 use crate::snapshot::{
@@ -49,7 +50,7 @@ use std::time::Instant;
 
 /// Hears how a build gets on, and says when it is to stop.
 pub trait Watcher: Sync {
-    /// The build is busy with `phase` (`gather`, `encode`, `index`, `write`, `verify`, `publish`), of which `share` (0 to
+    /// The build is busy with `phase` (`gather`, `encode`, `index`, `learn`, `write`, `verify`, `publish`), of which `share` (0 to
     /// 1) is done.
     fn at(&self, phase: &'static str, share: f64);
     /// Whether the build is to stop.
@@ -268,6 +269,7 @@ fn stage(
         }
     })?;
     check(watcher)?;
+    learn(view, &mut writer, order, watcher)?;
     watcher.at("write", 0.0);
     let manifest = manifest(
         collection,
@@ -288,6 +290,33 @@ fn stage(
         merged,
         encoded: gathered.encoded,
     })
+}
+
+/// Learns from events, where there were enough of them.
+fn learn(
+    view: &View,
+    writer: &mut SnapshotWriter,
+    order: &Order,
+    watcher: &dyn Watcher,
+) -> Result<(), RebuildError> {
+    watcher.at("learn", 0.0);
+    let gather =
+        |items: usize, number: &dyn Fn(&str) -> Option<u32>| view.signals().interactions(items, number);
+    writer.learn(&gather, &Learning(watcher), Some(order.settings.threads()))?;
+    check(watcher)
+}
+
+/// Passes on how training gets on.
+struct Learning<'a>(&'a dyn Watcher);
+
+impl Watch for Learning<'_> {
+    fn at(&self, share: f64) {
+        self.0.at("learn", share);
+    }
+
+    fn canceled(&self) -> bool {
+        self.0.canceled()
+    }
 }
 
 /// Checks the snapshot, and compares it with what is served.
