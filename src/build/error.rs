@@ -46,4 +46,7 @@ pub enum BuildError {
     /// A file cannot be written, or the index refuses the vectors.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// What events have taught cannot be written.
+    #[error(transparent)]
+    Signals(#[from] crate::signals::CheckpointError),
 }

@@ -14,13 +14,15 @@ pub use error::BuildError;
 pub use known::Encoding;
 
 use crate::catalog::{self, RowError};
-use crate::engine::{ModelPlace, carry_checkpoint};
+use crate::engine::{ModelPlace, read_signals, write_lessons};
+use crate::learn::Watch;
 use crate::log;
 use crate::schema::Schema;
-use crate::signals::CHECKPOINT_FILE;
+use crate::signals::Settings as SignalSettings;
 use crate::snapshot::{BuildFacts, Collection, Made, Manifest, SnapshotWriter};
 use alike_indexes::{BuildReport, BuildSettings, Description, Phase};
 use rows::Rows;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 use vectors::Vectors;
@@ -40,6 +42,8 @@ pub struct Order {
     pub on_error: OnError,
     /// Whether texts that the same model has encoded before keep their vectors.
     pub reuse: bool,
+    /// What is counted of events.
+    pub events: SignalSettings,
 }
 
 /// What becomes of a build with a row that can't be used.
@@ -107,7 +111,7 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         watcher.indexed(step.phase, step.done, step.total);
     })?;
     watcher.indexing_done();
-    carry_checkpoint(collection, &writer.file(CHECKPOINT_FILE))?;
+    learn(collection, order, &mut writer)?;
     let made = Made {
         schema: order.schema.clone(),
         model: vectors.model(),
@@ -128,6 +132,26 @@ pub fn build(collection: &Collection, order: &Order, watcher: &dyn Watcher) -> R
         manifest: opened.manifest().clone(),
         encoding,
     })
+}
+
+/// Puts what events have taught into the snapshot.
+fn learn(collection: &Collection, order: &Order, writer: &mut SnapshotWriter) -> Result<(), BuildError> {
+    let signals = {
+        let ids: HashSet<&str> = writer.ids().collect();
+        read_signals(collection, &order.events, &|id| ids.contains(id))
+    };
+    write_lessons(&signals, writer, &Unwatched, order.index.threads)
+}
+
+/// Nobody watches how training gets on.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn at(&self, _share: f64) {}
+
+    fn canceled(&self) -> bool {
+        false
+    }
 }
 
 fn facts(

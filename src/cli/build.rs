@@ -135,6 +135,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         models: args.common.model_place(&config),
         on_error: args.on_error,
         reuse: !args.no_reuse,
+        events: config.events.settings(config.log.segment_bytes),
         input: args.input.clone(),
     };
     let collection = Store::create(&data)?.collection(&args.collection)?;

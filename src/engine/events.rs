@@ -1,15 +1,15 @@
 //! Events on their way into signals, and signals on their way out of what is on the disk.
 
 use super::{Engine, EngineError, View};
+use crate::learn::Watch;
 use crate::live::Live;
 use crate::log::Position;
 use crate::signals::{
-    CHECKPOINT_FILE, Durability, Event, RecordError, Recorded, Settings as SignalSettings, Signals,
-    checkpoint_position,
+    CHECKPOINT_FILE, CheckpointError, Durability, Event, RecordError, Recorded, Settings as SignalSettings,
+    Signals,
 };
-use crate::snapshot::{Collection, SnapshotError};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use crate::snapshot::{Collection, SnapshotError, SnapshotWriter};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 /// The checkpoints of signals in all snapshots of a collection: each of them is good with any snapshot.
@@ -22,21 +22,24 @@ pub fn checkpoints(collection: &Collection) -> Vec<PathBuf> {
     paths.filter(|path| path.is_file()).collect()
 }
 
-/// Copies the newest checkpoint of a collection to `to`, a new file, where there is one: the log of events has what came
-/// after it.
+/// Puts what events have taught into a snapshot under construction, where there were any: a model trained on it (see
+/// [`SnapshotWriter::learn`]), and a checkpoint, so that a restart need not count them all again.
 ///
 /// # Errors
-/// It cannot be copied.
-pub fn carry_checkpoint(collection: &Collection, to: &Path) -> Result<(), SnapshotError> {
-    let positions = checkpoints(collection).into_iter().filter_map(|path| {
-        let position = checkpoint_position(&path).ok()?;
-        Some((position, path))
-    });
-    let Some((_, from)) = positions.max() else {
+/// A file cannot be written.
+pub fn write_lessons<E: From<SnapshotError> + From<CheckpointError>>(
+    signals: &Signals,
+    writer: &mut SnapshotWriter,
+    watch: &dyn Watch,
+    threads: Option<usize>,
+) -> Result<(), E> {
+    if signals.position() == Position::START {
         return Ok(());
-    };
-    let copied = std::fs::copy(&from, to).and_then(|_| File::open(to)?.sync_all());
-    copied.map_err(|source| SnapshotError::io(to, "copy a checkpoint of signals to", source))
+    }
+    let gather = |items: usize, number: &dyn Fn(&str) -> Option<u32>| signals.interactions(items, number);
+    writer.learn(&gather, watch, threads)?;
+    signals.checkpoint(&writer.file(CHECKPOINT_FILE))?;
+    Ok(())
 }
 
 /// What the events of a collection have taught so far, from the disk, whoever writes them. `known` says which items are in

@@ -2,13 +2,13 @@
 
 use super::profile::Seen;
 use super::view::{
-    COMES_BACK, EVER_POPULAR, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_POPULAR, LinkKind, NOW_POPULAR, POPULAR,
-    View,
+    COMES_BACK, EVER_POPULAR, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_IN_BASKETS, LONG_POPULAR, LinkKind,
+    NOW_POPULAR, POPULAR, View,
 };
 use std::cell::RefCell;
 
 /// Features of a candidate for a user.
-pub(super) const USER_FEATURES: usize = 15;
+pub(super) const USER_FEATURES: usize = 17;
 /// Features of a candidate for a basket.
 pub(super) const BASKET_FEATURES: usize = 14;
 
@@ -17,6 +17,9 @@ pub(super) const PROFILE_HALF_LIFE: f32 = 120.0;
 
 /// Candidates whose features are looked at, at least.
 pub(super) const CANDIDATES: usize = 400;
+
+/// Items of a profile whose links are followed, give or take those of one moment.
+const MOST_FOLLOWED: usize = 250;
 
 /// Best sums whose mean is the unit of a link's sums.
 const BEST: usize = 20;
@@ -105,8 +108,11 @@ impl Scratch {
     }
 
     /// The mean of the best sums of each kind.
-    fn units(&mut self) -> [f32; LINKS] {
+    fn units(&mut self, view: &View<'_>) -> [f32; LINKS] {
         std::array::from_fn(|kind| {
+            if view.links[kind].is_empty() {
+                return 0.0;
+            }
             self.sorted.clear();
             let sums = self
                 .touched
@@ -166,10 +172,14 @@ pub(super) fn for_user(
 ) -> Vec<Found<USER_FEATURES>> {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.begin(view.head.items);
+        let since = since(seen);
         for (at, seen) in seen.iter().enumerate() {
             let weight = seen.weight(ask.now, PROFILE_HALF_LIFE);
             if let Some(cell) = scratch.cell(seen.item) {
                 cell.place = at as u32 + 1;
+            }
+            if seen.last < since {
+                continue;
             }
             for kind in LinkKind::ALL {
                 scratch.spread(view, kind, seen.item, weight);
@@ -178,7 +188,7 @@ pub(super) fn for_user(
         for item in view.popular.iter().chain(also) {
             scratch.cell(*item);
         }
-        let units = scratch.units();
+        let units = scratch.units(view);
         let chosen = choose(view, scratch, seen, ask, &units);
         let mut found: Vec<_> = chosen
             .into_iter()
@@ -193,6 +203,15 @@ pub(super) fn for_user(
         like(&mut found, likeness);
         found
     })
+}
+
+/// From when on what is in a profile leads to other items: so that a few hundred do, however much a user has touched.
+fn since(seen: &[Seen]) -> i64 {
+    if seen.len() <= MOST_FOLLOWED {
+        return i64::MIN;
+    }
+    let mut times: Vec<i64> = seen.iter().map(|seen| seen.last).collect();
+    *times.select_nth_unstable_by(MOST_FOLLOWED, |a, b| b.cmp(a)).1
 }
 
 /// The candidates that are worth a closer look.
@@ -254,6 +273,8 @@ fn user_features(
         known[POPULAR],
         known[LONG_POPULAR],
         known[EVER_POPULAR],
+        known[IN_BASKETS],
+        known[LONG_IN_BASKETS],
         recent,
         times,
         has,
@@ -309,14 +330,18 @@ pub(super) fn for_basket(
                 scratch.spread(view, kind, *item, 1.0);
             }
         }
+        let since = since(seen);
         for (at, seen) in seen.iter().enumerate() {
             if let Some(cell) = scratch.cell(seen.item).filter(|cell| cell.place != IN_BASKET) {
                 cell.place = at as u32 + 1;
             }
+            if seen.last < since {
+                continue;
+            }
             let weight = seen.weight(ask.now, PROFILE_HALF_LIFE);
             scratch.spread(view, LinkKind::Recent, seen.item, weight);
         }
-        let units = scratch.units();
+        let units = scratch.units(view);
         let rough = |item: &u32| {
             let cell = scratch.of(*item);
             let admitted = cell.place != IN_BASKET && ask.admits.is_none_or(|admits| admits(*item));

@@ -14,6 +14,8 @@ mod model;
 mod profile;
 mod ridge;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod train;
 mod view;
 mod words;

@@ -10,8 +10,8 @@ use super::profile::{MOST_ITEMS, Seen, decay, seen, value};
 use super::ridge::{Ridge, cosines};
 use super::settings::TrainSettings;
 use super::view::{
-    COMES_BACK, EVER_POPULAR, Head, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_POPULAR, LinkKind, NOW_POPULAR,
-    POPULAR,
+    COMES_BACK, EVER_POPULAR, Head, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_IN_BASKETS, LONG_POPULAR, LinkKind,
+    NOW_POPULAR, POPULAR,
 };
 use super::words::{bits, join};
 use alike_indexes::kernel::Kernels;
@@ -179,11 +179,7 @@ impl Trainer<'_> {
             }
             self.link(kind, interactions, &users, &mut links);
         }
-        let dimension = if self.settings.dimension > 0 {
-            ALS.dimension
-        } else {
-            0
-        };
+        let dimension = self.settings.dimension;
         let vectors = self.vectors(&users, items, now);
         self.watch.at(from + 0.5);
         let known = known_of_items(interactions, &users, self.scale);
@@ -244,7 +240,11 @@ impl Trainer<'_> {
         if self.settings.dimension == 0 || rows.columns.is_empty() {
             return Vec::new();
         }
-        ALS.items(&rows, items, self.kernels)
+        let als = Als {
+            dimension: self.settings.dimension,
+            ..ALS
+        };
+        als.items(&rows, items, self.kernels)
     }
 
     /// Weights of features, from how well they foretell the last days. None where it was told to stop.
@@ -456,13 +456,15 @@ fn known_of_items(interactions: &Interactions, users: &[Vec<Seen>], scale: f32) 
     }
     for basket in &interactions.baskets {
         for item in basket.items.iter().filter(|item| (**item as usize) < items) {
-            known[*item as usize][IN_BASKETS] += decay(now, basket.time, 14.0);
+            let row = &mut known[*item as usize];
+            row[IN_BASKETS] += decay(now, basket.time, 14.0);
+            row[LONG_IN_BASKETS] += decay(now, basket.time, 40.0);
         }
     }
     known.par_iter_mut().for_each(|row| {
         row[COMES_BACK] = ((row[COMES_BACK] + 2.0) / (row[EVER_POPULAR] + 20.0)).ln() - 0.1_f32.ln();
         row[EVER_POPULAR] = (row[EVER_POPULAR] + 1.0).ln();
-        for column in [NOW_POPULAR, POPULAR, LONG_POPULAR, IN_BASKETS] {
+        for column in [NOW_POPULAR, POPULAR, LONG_POPULAR, IN_BASKETS, LONG_IN_BASKETS] {
             row[column] = (row[column] + 0.2).ln();
         }
     });
@@ -523,10 +525,10 @@ fn usual_blends() -> Vec<f32> {
 }
 
 const USUAL: [f32; USER_FEATURES] = [
-    0.3, 0.1, 0.1, 0.2, 0.2, 0.1, 0.2, 0.3, 0.1, -0.4, 0.1, 0.7, 0.0, 0.1, 0.1,
+    0.1, 0.2, 0.1, 0.1, 0.2, 0.05, 0.0, 0.9, -0.4, -0.2, 0.0, 0.0, 0.1, 0.7, 0.0, 0.1, 0.15,
 ];
 const USUAL_NEW: [f32; USER_FEATURES] = [
-    0.5, 0.1, 0.1, 0.2, 0.2, 0.1, 0.0, 0.5, 0.0, -0.2, 0.0, 0.0, 0.0, 0.0, 0.1,
+    0.4, 0.15, 0.0, 0.2, 0.2, 0.1, 0.0, 1.5, -1.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1,
 ];
 const USUAL_BASKET: [f32; BASKET_FEATURES] = [
     1.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,

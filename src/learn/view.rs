@@ -35,7 +35,7 @@ impl LinkKind {
 }
 
 /// Columns of what is known of each item.
-pub(super) const ITEM_COLUMNS: usize = 6;
+pub(super) const ITEM_COLUMNS: usize = 7;
 
 /// Column of the item's popularity within days.
 pub(super) const NOW_POPULAR: usize = 0;
@@ -47,8 +47,10 @@ pub(super) const LONG_POPULAR: usize = 2;
 pub(super) const EVER_POPULAR: usize = 3;
 /// Column of how often who has it comes back to it.
 pub(super) const COMES_BACK: usize = 4;
-/// Column of its popularity in baskets of late.
+/// Column of its popularity in baskets within weeks.
 pub(super) const IN_BASKETS: usize = 5;
+/// Column of its popularity in baskets within months.
+pub(super) const LONG_IN_BASKETS: usize = 6;
 
 /// The sections of a model's file, in order.
 #[derive(Debug, Clone, Copy)]

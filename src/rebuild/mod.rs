@@ -35,22 +35,23 @@ pub use usage::{free_bytes, usage};
 pub use verify::{Verified, verify};
 
 use crate::config::SnapshotSettings;
-use crate::engine::{Engine, View, carry_checkpoint};
+use crate::engine::{Engine, View, read_signals, write_lessons};
 use crate::jobs::Handle;
+use crate::learn::Watch;
 use crate::log::Position;
 use crate::schema::Schema;
-use crate::signals::CHECKPOINT_FILE;
 use crate::snapshot::{
     BuildFacts, Collection, Made, Manifest, Snapshot, SnapshotError, SnapshotWriter, Verify,
 };
 use alike_indexes::{BuildReport, BuildSettings, CodeBits, Description, Kind, Metric, Phase};
 use gather::{Gathered, Sources};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Hears how a build gets on, and says when it is to stop.
 pub trait Watcher: Sync {
-    /// The build is busy with `phase` (`gather`, `encode`, `index`, `write`, `verify`, `publish`), of which `share` (0 to
+    /// The build is busy with `phase` (`gather`, `encode`, `index`, `learn`, `write`, `verify`, `publish`), of which `share` (0 to
     /// 1) is done.
     fn at(&self, phase: &'static str, share: f64);
     /// Whether the build is to stop.
@@ -269,8 +270,8 @@ fn stage(
         }
     })?;
     check(watcher)?;
+    learn(collection, view, &mut writer, order, watcher)?;
     watcher.at("write", 0.0);
-    write_signals(collection, view, &writer)?;
     let manifest = manifest(
         collection,
         view,
@@ -292,17 +293,36 @@ fn stage(
     })
 }
 
-/// Puts what events have taught into the snapshot, where there were any: from memory where this process writes them, else
-/// as the newest snapshot has it.
-fn write_signals(collection: &Collection, view: &View, writer: &SnapshotWriter) -> Result<(), RebuildError> {
-    let (signals, path) = (view.signals(), writer.file(CHECKPOINT_FILE));
-    if signals.durable() {
-        if signals.position() > Position::START {
-            signals.checkpoint(&path)?;
-        }
-        return Ok(());
+/// Puts what events have taught into the snapshot: from memory where this process writes them, else from the disk.
+fn learn(
+    collection: &Collection,
+    view: &View,
+    writer: &mut SnapshotWriter,
+    order: &Order,
+    watcher: &dyn Watcher,
+) -> Result<(), RebuildError> {
+    watcher.at("learn", 0.0);
+    let mut signals = Arc::clone(view.signals());
+    if !signals.durable() {
+        let known = |id: &str| view.live().find(id).is_some();
+        signals = Arc::new(read_signals(collection, signals.settings(), &known));
     }
-    Ok(carry_checkpoint(collection, &path)?)
+    let threads = Some(order.settings.threads());
+    write_lessons::<RebuildError>(&signals, writer, &Learning(watcher), threads)?;
+    check(watcher)
+}
+
+/// Passes on how training gets on.
+struct Learning<'a>(&'a dyn Watcher);
+
+impl Watch for Learning<'_> {
+    fn at(&self, share: f64) {
+        self.0.at("learn", share);
+    }
+
+    fn canceled(&self) -> bool {
+        self.0.canceled()
+    }
 }
 
 /// Checks the snapshot, and compares it with what is served.

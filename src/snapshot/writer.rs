@@ -91,6 +91,11 @@ impl SnapshotWriter {
         self.dir.path().join(name)
     }
 
+    /// The ids pushed so far, in row order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.items.ids()
+    }
+
     /// Rows written so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
