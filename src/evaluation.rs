@@ -23,6 +23,8 @@
 //! positive gain can't tell good from bad and is left out (`skipped`); one with positive gains but nothing relevant
 //! counts for nDCG only (`without_relevant`).
 
+pub mod recommend;
+
 use flate2::bufread::MultiGzDecoder;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};

@@ -22,7 +22,7 @@ pub(super) struct JobAnswer {
     /// How it stands: `running`, `succeeded`, `failed` or `canceled`.
     #[schema(value_type = String)]
     state: JobState,
-    /// What it is busy with: `gather`, `encode`, `index`, `write`, `verify`, `publish`.
+    /// What it is busy with: `gather`, `encode`, `index`, `learn`, `write`, `verify`, `publish`.
     phase: String,
     /// Share of the phase that is done, 0 to 1.
     progress: f64,

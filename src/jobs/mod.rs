@@ -99,7 +99,7 @@ pub struct JobStatus {
     pub collection: String,
     /// How it stands.
     pub state: JobState,
-    /// What it is busy with: `gather`, `encode`, `index`, `write`, `verify`, `publish`.
+    /// What it is busy with: `gather`, `encode`, `index`, `learn`, `write`, `verify`, `publish`.
     pub phase: String,
     /// Share of the phase that is done, 0 to 1.
     pub progress: f64,

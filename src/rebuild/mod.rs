@@ -37,6 +37,7 @@ pub use verify::{Verified, verify};
 use crate::config::SnapshotSettings;
 use crate::engine::{Engine, View, carry_checkpoint};
 use crate::jobs::Handle;
+use crate::learn::Watch;
 use crate::log::Position;
 use crate::schema::Schema;
 use crate::signals::CHECKPOINT_FILE;
@@ -50,7 +51,7 @@ use std::time::Instant;
 
 /// Hears how a build gets on, and says when it is to stop.
 pub trait Watcher: Sync {
-    /// The build is busy with `phase` (`gather`, `encode`, `index`, `write`, `verify`, `publish`), of which `share` (0 to
+    /// The build is busy with `phase` (`gather`, `encode`, `index`, `learn`, `write`, `verify`, `publish`), of which `share` (0 to
     /// 1) is done.
     fn at(&self, phase: &'static str, share: f64);
     /// Whether the build is to stop.
@@ -269,6 +270,7 @@ fn stage(
         }
     })?;
     check(watcher)?;
+    learn(view, &mut writer, order, watcher)?;
     watcher.at("write", 0.0);
     write_signals(collection, view, &writer)?;
     let manifest = manifest(
@@ -303,6 +305,33 @@ fn write_signals(collection: &Collection, view: &View, writer: &SnapshotWriter) 
         return Ok(());
     }
     Ok(carry_checkpoint(collection, &path)?)
+}
+
+/// Learns from events, where there were enough of them.
+fn learn(
+    view: &View,
+    writer: &mut SnapshotWriter,
+    order: &Order,
+    watcher: &dyn Watcher,
+) -> Result<(), RebuildError> {
+    watcher.at("learn", 0.0);
+    let gather =
+        |items: usize, number: &dyn Fn(&str) -> Option<u32>| view.signals().interactions(items, number);
+    writer.learn(&gather, &Learning(watcher), Some(order.settings.threads()))?;
+    check(watcher)
+}
+
+/// Passes on how training gets on.
+struct Learning<'a>(&'a dyn Watcher);
+
+impl Watch for Learning<'_> {
+    fn at(&self, share: f64) {
+        self.0.at("learn", share);
+    }
+
+    fn canceled(&self) -> bool {
+        self.0.canceled()
+    }
 }
 
 /// Checks the snapshot, and compares it with what is served.

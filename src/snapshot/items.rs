@@ -112,6 +112,12 @@ impl<W: Write> ItemsBuilder<W> {
         Ok(())
     }
 
+    /// The ids so far, in row order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        let id = |row| std::str::from_utf8(self.ids.get(row)).unwrap_or_default();
+        (0..self.ids.ends.len()).map(id)
+    }
+
     /// Writes the table beside the documents and gives the documents' writer back.
     pub(super) fn finish(self, path: &Path) -> Result<W, SnapshotError> {
         let mut by_id: Vec<u32> = (0..self.ids.ends.len() as u32).collect();

@@ -37,6 +37,24 @@ impl MappedFloats {
     }
 }
 
+/// A mapped file of little-endian `u32`.
+pub(super) struct MappedWords(Mmap);
+
+impl MappedWords {
+    pub(super) fn open(path: &Path) -> Result<Self, SnapshotError> {
+        map(path).map(Self)
+    }
+}
+
+impl AsRef<[u32]> for MappedWords {
+    fn as_ref(&self) -> &[u32] {
+        let count = self.0.len() / size_of::<u32>();
+        // SAFETY: a map starts at a page boundary, so it is aligned for u32; `count` whole words fit in its length;
+        // every bit pattern is a valid u32.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u32>(), count) }
+    }
+}
+
 /// A mapped rkyv archive, validated once when opened.
 pub(super) struct MappedArchive<T> {
     map: Mmap,

@@ -15,6 +15,8 @@
 //!     columns.rkyv               one inverted column per filterable field
 //!     texts.digests              what each row's vector was made from (only where a model made it)
 //!     signals.bin                what events had taught when it was built (only where there were any): see `signals`
+//!     recommend.model            what was learned from events (only where there were enough): see `learn`
+//!     recommend.alike            item vectors learned from events
 //!     rejected.jsonl             rows the build could not use, with line and reason (only when there were any)
 //!   staging/                     builds under way; whatever a dead build left is removed by the next one
 //!   encoded.spill                vectors of a build under way or of one that died; goes when one publishes
@@ -27,6 +29,7 @@
 mod columns;
 mod error;
 mod items;
+mod learned;
 mod manifest;
 mod manifest_v1;
 mod manifest_v2;
@@ -39,6 +42,7 @@ mod writer;
 
 pub use columns::{ArchivedColumn, Columns, ColumnsBuilder, Test};
 pub use error::SnapshotError;
+pub use learned::Gather;
 pub use manifest::{BuildFacts, FileEntry, Made, Manifest, ModelRef, RecallPoint, TargetPoint};
 pub use open::{Snapshot, Verify};
 pub use pointer::Pointer;

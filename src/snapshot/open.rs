@@ -3,10 +3,12 @@
 use super::SnapshotError;
 use super::columns::{ArchivedColumn, COLUMNS_FILE, Columns};
 use super::items::Items;
+use super::learned;
 use super::manifest::{FileEntry, Manifest, WITH_FACTS};
 use super::mapped::MappedArchive;
 use super::texts::{TEXTS_FILE, TextDigests};
 use super::writer::{INDEX_FILE, MANIFEST_FILE, digest_file};
+use crate::learn::Model;
 use alike_indexes::{Index, RowId};
 use rayon::prelude::*;
 use std::fs;
@@ -36,6 +38,7 @@ pub struct Snapshot {
     index: Box<dyn Index>,
     items: Items,
     columns: MappedArchive<Columns>,
+    pub(super) learned: Option<Model>,
 }
 
 impl Snapshot {
@@ -74,6 +77,7 @@ impl Snapshot {
                 format!("{expected}"),
             ));
         }
+        let learned = learned::open(dir, &manifest)?;
         Ok(Self {
             dir: dir.to_path_buf(),
             id,
@@ -81,6 +85,7 @@ impl Snapshot {
             index,
             items,
             columns,
+            learned,
         })
     }
 

@@ -91,6 +91,16 @@ impl SnapshotWriter {
         self.dir.path().join(name)
     }
 
+    /// The path of a file of the snapshot under construction.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The ids pushed so far, in row order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.items.ids()
+    }
+
     /// Rows written so far.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -1,0 +1,363 @@
+//! From a profile to candidates with features.
+
+use super::profile::Seen;
+use super::view::{
+    COMES_BACK, EVER_POPULAR, IN_BASKETS, ITEM_COLUMNS, LINKS, LONG_POPULAR, LinkKind, NOW_POPULAR, POPULAR,
+    View,
+};
+use std::cell::RefCell;
+
+/// Features of a candidate for a user.
+pub(super) const USER_FEATURES: usize = 15;
+/// Features of a candidate for a basket.
+pub(super) const BASKET_FEATURES: usize = 14;
+
+/// Days after which what a user did with an item says half as much about what comes next.
+pub(super) const PROFILE_HALF_LIFE: f32 = 120.0;
+
+/// Candidates whose features are looked at, at least.
+pub(super) const CANDIDATES: usize = 400;
+
+/// Best sums whose mean is the unit of a link's sums.
+const BEST: usize = 20;
+/// Below this share of the unit, sums don't differ.
+const LEAST: f32 = 1e-3;
+
+/// The place of items that are in the basket.
+const IN_BASKET: u32 = u32::MAX;
+
+/// Sums per item, kept for the next call of the same thread.
+#[derive(Default)]
+struct Scratch {
+    cells: Vec<Cell>,
+    touched: Vec<u32>,
+    round: u32,
+    sorted: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    sums: [f32; LINKS],
+    /// The call that it belongs to.
+    round: u32,
+    /// Place in the profile, from 1; 0: not in it.
+    place: u32,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Who may be a candidate.
+pub(super) type Admits<'a> = &'a dyn Fn(u32) -> bool;
+
+/// What is asked of a profile.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    /// Seconds since the Unix epoch.
+    pub now: i64,
+    /// Candidates to come back with, at most.
+    pub most: usize,
+    /// Whether items of the profile are left out.
+    pub new: bool,
+    /// Whether others are.
+    pub admits: Option<Admits<'a>>,
+}
+
+/// A candidate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<const N: usize> {
+    pub item: u32,
+    pub features: [f32; N],
+}
+
+impl Scratch {
+    fn begin(&mut self, items: usize) {
+        self.touched.clear();
+        self.round = self.round.wrapping_add(1);
+        if self.cells.len() < items || self.round == 0 {
+            self.cells.clear();
+            self.cells.resize(items, Cell::default());
+            self.round = 1;
+        }
+    }
+
+    /// The sums of an item; none where there is no such item.
+    fn cell(&mut self, item: u32) -> Option<&mut Cell> {
+        let cell = self.cells.get_mut(item as usize)?;
+        if cell.round != self.round {
+            *cell = Cell {
+                round: self.round,
+                ..Cell::default()
+            };
+            self.touched.push(item);
+        }
+        Some(cell)
+    }
+
+    /// Follows the links of one kind from an item.
+    fn spread(&mut self, view: &View<'_>, kind: LinkKind, item: u32, weight: f32) {
+        for (other, value) in view.links[kind as usize].of(item) {
+            if let Some(cell) = self.cell(other) {
+                cell.sums[kind as usize] += weight * value;
+            }
+        }
+    }
+
+    /// The mean of the best sums of each kind.
+    fn units(&mut self) -> [f32; LINKS] {
+        std::array::from_fn(|kind| {
+            self.sorted.clear();
+            let sums = self
+                .touched
+                .iter()
+                .map(|item| self.cells[*item as usize].sums[kind]);
+            self.sorted.extend(sums);
+            unit(&mut self.sorted)
+        })
+    }
+
+    fn of(&self, item: u32) -> Cell {
+        self.cells.get(item as usize).copied().unwrap_or_default()
+    }
+}
+
+/// The mean of the best values.
+fn unit(values: &mut [f32]) -> f32 {
+    let best = BEST.min(values.len());
+    if best == 0 {
+        return 0.0;
+    }
+    if values.len() > best {
+        values.select_nth_unstable_by(best - 1, |a, b| b.total_cmp(a));
+    }
+    values[..best].iter().sum::<f32>() / best as f32
+}
+
+/// A sum in the logarithm of units.
+fn level(sum: f32, unit: f32) -> f32 {
+    if unit <= 0.0 {
+        return 0.0;
+    }
+    (sum / unit).max(LEAST).ln()
+}
+
+/// Keeps the `most` best entries, best first, ties by item.
+pub(super) fn best(mut scored: Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
+    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if scored.len() > most {
+        if most > 0 {
+            scored.select_nth_unstable_by(most - 1, order);
+        }
+        scored.truncate(most);
+    }
+    scored.sort_unstable_by(order);
+    scored
+}
+
+/// Candidates for who did `seen`, with their features. `also` are candidates from elsewhere; `likeness` gives how much an
+/// item is the user's by their vectors.
+pub(super) fn for_user(
+    view: &View<'_>,
+    seen: &[Seen],
+    ask: &Ask<'_>,
+    also: &[u32],
+    likeness: &dyn Fn(u32) -> f32,
+) -> Vec<Found<USER_FEATURES>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.begin(view.head.items);
+        for (at, seen) in seen.iter().enumerate() {
+            let weight = seen.weight(ask.now, PROFILE_HALF_LIFE);
+            if let Some(cell) = scratch.cell(seen.item) {
+                cell.place = at as u32 + 1;
+            }
+            for kind in LinkKind::ALL {
+                scratch.spread(view, kind, seen.item, weight);
+            }
+        }
+        for item in view.popular.iter().chain(also) {
+            scratch.cell(*item);
+        }
+        let units = scratch.units();
+        let chosen = choose(view, scratch, seen, ask, &units);
+        let mut found: Vec<_> = chosen
+            .into_iter()
+            .map(|(item, _)| {
+                let cell = scratch.of(item);
+                Found {
+                    item,
+                    features: user_features(view, item, &cell, seen, &units),
+                }
+            })
+            .collect();
+        like(&mut found, likeness);
+        found
+    })
+}
+
+/// The candidates that are worth a closer look.
+fn choose(
+    view: &View<'_>,
+    scratch: &Scratch,
+    seen: &[Seen],
+    ask: &Ask<'_>,
+    units: &[f32; LINKS],
+) -> Vec<(u32, f32)> {
+    let rough = |item: &u32| {
+        let cell = scratch.of(*item);
+        if (ask.new && cell.place > 0) || !ask.admits.is_none_or(|admits| admits(*item)) {
+            return None;
+        }
+        let base = if units[LinkKind::Recent as usize] > 0.0 {
+            level(
+                cell.sums[LinkKind::Recent as usize],
+                units[LinkKind::Recent as usize],
+            )
+        } else {
+            level(
+                cell.sums[LinkKind::Basket as usize],
+                units[LinkKind::Basket as usize],
+            ) + level(
+                cell.sums[LinkKind::Session as usize],
+                units[LinkKind::Session as usize],
+            )
+        };
+        let own = seen_of(&cell, seen);
+        let again = if own.is_some_and(|seen| seen.recent > 0.1) {
+            3.0
+        } else {
+            0.0
+        };
+        Some((*item, base + 0.3 * view.known(*item, POPULAR) + again))
+    };
+    best(scratch.touched.iter().filter_map(rough).collect(), ask.most)
+}
+
+fn user_features(
+    view: &View<'_>,
+    item: u32,
+    cell: &Cell,
+    seen: &[Seen],
+    units: &[f32; LINKS],
+) -> [f32; USER_FEATURES] {
+    let known = view.item(item);
+    let of = |kind: LinkKind| level(cell.sums[kind as usize], units[kind as usize]);
+    let [recent, times, has, back] = again(seen_of(cell, seen), &known);
+    [
+        of(LinkKind::Recent),
+        of(LinkKind::Lasting),
+        of(LinkKind::Basket),
+        of(LinkKind::Cosine),
+        of(LinkKind::Session),
+        of(LinkKind::Content),
+        known[NOW_POPULAR],
+        known[POPULAR],
+        known[LONG_POPULAR],
+        known[EVER_POPULAR],
+        recent,
+        times,
+        has,
+        back,
+        // By vectors; filled in when all candidates are known.
+        0.0,
+    ]
+}
+
+/// What a user did with an item, if it is in their profile.
+fn seen_of<'a>(cell: &Cell, seen: &'a [Seen]) -> Option<&'a Seen> {
+    seen.get((cell.place as usize).wrapping_sub(1))
+}
+
+/// How much a user is used to an item: of late, ever, at all, and whether it is one that is come back to.
+fn again(seen: Option<&Seen>, known: &[f32; ITEM_COLUMNS]) -> [f32; 4] {
+    match seen {
+        Some(seen) => [
+            (seen.recent + 0.02).ln(),
+            (seen.times + 0.3).ln(),
+            1.0,
+            known[COMES_BACK],
+        ],
+        None => [0.02_f32.ln(), 0.3_f32.ln(), 0.0, 0.0],
+    }
+}
+
+/// Fills in the likeness by vectors.
+fn like(found: &mut [Found<USER_FEATURES>], likeness: &dyn Fn(u32) -> f32) {
+    let values: Vec<f32> = found.iter().map(|found| likeness(found.item)).collect();
+    let unit = unit(&mut values.clone());
+    for (found, value) in found.iter_mut().zip(values) {
+        found.features[USER_FEATURES - 1] = level(value, unit);
+    }
+}
+
+/// Candidates that go with the items of a basket, by links of one kind, with their features; none of the basket's own.
+/// `seen` is what its customer did before, where that is known.
+pub(super) fn for_basket(
+    view: &View<'_>,
+    (basket, seen): (&[u32], &[Seen]),
+    kind: LinkKind,
+    ask: &Ask<'_>,
+) -> Vec<Found<BASKET_FEATURES>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.begin(view.head.items);
+        for item in basket {
+            let Some(cell) = scratch.cell(*item).filter(|cell| cell.place != IN_BASKET) else {
+                continue;
+            };
+            cell.place = IN_BASKET;
+            for kind in [kind, LinkKind::Lasting, LinkKind::Cosine, LinkKind::Content] {
+                scratch.spread(view, kind, *item, 1.0);
+            }
+        }
+        for (at, seen) in seen.iter().enumerate() {
+            if let Some(cell) = scratch.cell(seen.item).filter(|cell| cell.place != IN_BASKET) {
+                cell.place = at as u32 + 1;
+            }
+            let weight = seen.weight(ask.now, PROFILE_HALF_LIFE);
+            scratch.spread(view, LinkKind::Recent, seen.item, weight);
+        }
+        let units = scratch.units();
+        let rough = |item: &u32| {
+            let cell = scratch.of(*item);
+            let admitted = cell.place != IN_BASKET && ask.admits.is_none_or(|admits| admits(*item));
+            let base = level(cell.sums[kind as usize], units[kind as usize]);
+            let (used, alike) = (cell.place > 0, cell.sums[LinkKind::Content as usize] > 0.0);
+            let candidate = admitted && (base > LEAST.ln() || used || alike);
+            candidate.then_some((*item, base + if used { 2.0 } else { 0.0 }))
+        };
+        let chosen = best(scratch.touched.iter().filter_map(rough).collect(), ask.most);
+        let found = |(item, _)| Found {
+            item,
+            features: basket_features(view, item, (&scratch.of(item), seen), kind, &units),
+        };
+        chosen.into_iter().map(found).collect()
+    })
+}
+
+fn basket_features(
+    view: &View<'_>,
+    item: u32,
+    (cell, seen): (&Cell, &[Seen]),
+    kind: LinkKind,
+    units: &[f32; LINKS],
+) -> [f32; BASKET_FEATURES] {
+    let known = view.item(item);
+    let of = |kind: LinkKind| level(cell.sums[kind as usize], units[kind as usize]);
+    let [recent, times, has, back] = again(seen_of(cell, seen), &known);
+    [
+        of(kind),
+        of(LinkKind::Lasting),
+        of(LinkKind::Cosine),
+        of(LinkKind::Content),
+        known[NOW_POPULAR],
+        known[POPULAR],
+        known[LONG_POPULAR],
+        known[EVER_POPULAR],
+        known[IN_BASKETS],
+        of(LinkKind::Recent),
+        recent,
+        times,
+        has,
+        back,
+    ]
+}
