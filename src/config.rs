@@ -55,8 +55,8 @@
 //! segments = 64                      # segments with charts of their own
 //! unknown_events = 100000            # events of items that are not there; they count once the items are
 //! [events.types]                     # more types, or other weights for impression, view, click, cart, purchase, rating
-//! wishlist = { weight = 2.0 }        # in views
-//! subscribe = { weight = 5.0, bought = true }   # it means that the item was bought
+//! # wishlist = { weight = 2.0 }      # in views
+//! # subscribe = { weight = 5.0, bought = true }   # it means that the item was bought
 //!
 //! [snapshots]
 //! rebuild_new = 0.10                 # new snapshot when this share of the items is new or encoded again; 0: never for that

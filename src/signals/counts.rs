@@ -33,6 +33,9 @@ struct Bucket {
     units: u32,
 }
 
+/// The score of an item's stretches and their units, which are sorted by stretch.
+pub(super) type Score<'a> = dyn Fn(&[(u32, u32)]) -> f64 + 'a;
+
 /// Weighted counts per item and stretch.
 #[derive(Debug)]
 pub(super) struct Counts {
@@ -110,7 +113,7 @@ impl Counts {
     /// `limit` of them; scores of 0 and less are none. `admits` is asked only about items that would make the list.
     pub(super) fn top(
         &self,
-        score: &dyn Fn(&[(u32, u32)]) -> f64,
+        score: &Score<'_>,
         names: &Items,
         admits: &dyn Fn(&str) -> bool,
         limit: usize,

@@ -216,7 +216,7 @@ fn an_event_that_comes_again_counts_once() {
         other(|event| event.kind = EventType::Click),
         other(|event| event.user = Some("u2".into())),
         other(|event| (event.user, event.session) = (None, Some("u1".into()))),
-        other(|event| event.time = event.time + 1.millisecond()),
+        other(|event| event.time += 1.millisecond()),
         other(|event| event.basket = Some("b".into())),
         other(|event| event.id = Some("e1".into())),
     ];

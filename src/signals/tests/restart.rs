@@ -42,7 +42,11 @@ fn a_checkpoint_spares_the_log_before_it() {
         segment_bytes: 4_096,
         ..Settings::default()
     };
-    let reopen = || Signals::open(&folder, &[checkpoint.clone()], &settings, &|id| id != "i6");
+    let reopen = || {
+        Signals::open(&folder, std::slice::from_ref(&checkpoint), &settings, &|id| {
+            id != "i6"
+        })
+    };
     let live = reopen();
     let all = mixed(400);
     live.record_known(&all[..250], &|id| id != "i6").unwrap();
@@ -70,7 +74,9 @@ fn a_checkpoint_spares_the_log_before_it() {
     };
     assert_eq!((everything(&reopened, now), held), before);
     assert!(reopened.settle(&|_| true) > 0, "events that waited still do");
-    let read = Signals::read(&folder, &[checkpoint.clone()], &settings, &|id| id != "i6");
+    let read = Signals::read(&folder, std::slice::from_ref(&checkpoint), &settings, &|id| {
+        id != "i6"
+    });
     assert_eq!((everything(&read, now), read.durable()), (before.0, false));
 }
 
