@@ -118,9 +118,11 @@ fn probing_does_not_grow_the_metrics() {
 }
 
 /// Every method and route of the service.
-const ROUTES: [&str; 41] = [
+const ROUTES: [&str; 49] = [
     "delete /v1/collections/{collection}",
     "delete /v1/collections/{collection}/items/{id}",
+    "delete /v1/collections/{collection}/placements/{placement}",
+    "delete /v1/experiments/{experiment}",
     "delete /v1/jobs/{id}",
     "get /health",
     "get /info",
@@ -130,9 +132,13 @@ const ROUTES: [&str; 41] = [
     "get /v1/collections",
     "get /v1/collections/{collection}",
     "get /v1/collections/{collection}/items/{id}",
+    "get /v1/collections/{collection}/placements",
+    "get /v1/collections/{collection}/placements/{placement}",
     "get /v1/collections/{collection}/recommend/{placement}",
     "get /v1/collections/{collection}/snapshots",
     "get /v1/collections/{collection}/trending",
+    "get /v1/experiments",
+    "get /v1/experiments/{experiment}",
     "get /v1/jobs",
     "get /v1/jobs/{id}",
     "get /v1/models",
@@ -160,6 +166,8 @@ const ROUTES: [&str; 41] = [
     "post /v1/embeddings",
     "post /v1/events",
     "put /v1/collections/{collection}",
+    "put /v1/collections/{collection}/placements/{placement}",
+    "put /v1/experiments/{experiment}",
 ];
 
 #[test]
