@@ -63,6 +63,7 @@
 //! rebuild_deleted = 0.20             # … or this share of the snapshot's items is gone
 //! rebuild_least = 1000               # … but never for fewer new or deleted items than this
 //! rebuild_after_s = 0                # … or the snapshot is as old and something has changed
+//! learn_after_s = 86400              # … or the snapshot is as old and a thousand events have come since; 0: never for that
 //! build_threads = 1                  # threads of a build beside serving; default: half of the cores
 //! keep = 3                           # earlier snapshots that are kept to go back to
 //! gate_recall = 0.01                 # the most recall@10 that a new snapshot may lose

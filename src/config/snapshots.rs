@@ -16,6 +16,9 @@ pub struct SnapshotSettings {
     pub rebuild_least: usize,
     /// A rebuild is due when the snapshot is as old, in seconds, and something has changed; 0: never for that.
     pub rebuild_after_s: u64,
+    /// A rebuild is due when the snapshot is as old, in seconds, and at least a thousand events have come since it learned
+    /// from them; 0: never for that.
+    pub learn_after_s: u64,
     /// Threads of a build beside serving; half of the cores when absent.
     pub build_threads: Option<usize>,
     /// Earlier snapshots that are kept to go back to.
@@ -33,6 +36,7 @@ impl Default for SnapshotSettings {
             rebuild_deleted: 0.20,
             rebuild_least: 1_000,
             rebuild_after_s: 0,
+            learn_after_s: 86_400,
             build_threads: None,
             keep: 3,
             gate_recall: 0.01,
@@ -54,6 +58,7 @@ impl SnapshotSettings {
             "snapshots",
             &[
                 ("rebuild_after_s", self.rebuild_after_s, 0, YEAR_S),
+                ("learn_after_s", self.learn_after_s, 0, YEAR_S),
                 ("rebuild_least", self.rebuild_least as u64, 0, 1 << 32),
                 ("build_threads", self.build_threads.unwrap_or(1) as u64, 1, 1024),
                 ("keep", self.keep as u64, 0, 1000),

@@ -6,7 +6,7 @@ use crate::live::Live;
 use crate::log::Position;
 use crate::signals::{
     CHECKPOINT_FILE, CheckpointError, Durability, Event, RecordError, Recorded, Settings as SignalSettings,
-    Signals,
+    Signals, checkpoint_position,
 };
 use crate::snapshot::{Collection, SnapshotError, SnapshotWriter};
 use std::path::PathBuf;
@@ -40,6 +40,18 @@ pub fn write_lessons<E: From<SnapshotError> + From<CheckpointError>>(
     writer.learn(&gather, watch, threads)?;
     signals.checkpoint(&writer.file(CHECKPOINT_FILE))?;
     Ok(())
+}
+
+/// How many events have come since what the snapshot of `view` has learned from; 0 in a process that does not write them.
+#[must_use]
+pub fn new_events(view: &View) -> u64 {
+    let signals = view.signals();
+    if !signals.durable() || signals.position() == Position::START {
+        return 0;
+    }
+    let checkpoint = view.snapshot().dir().join(CHECKPOINT_FILE);
+    let learned = checkpoint_position(&checkpoint).unwrap_or_default();
+    signals.position().0.saturating_sub(learned.0)
 }
 
 /// What the events of a collection have taught so far, from the disk, whoever writes them. `known` says which items are in

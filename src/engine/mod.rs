@@ -35,7 +35,7 @@ mod tests;
 pub use answer::{Answer, Hit, PlanReport};
 pub use collections::NewCollection;
 pub use error::EngineError;
-pub use events::{checkpoints, read_signals, write_lessons};
+pub use events::{checkpoints, new_events, read_signals, write_lessons};
 pub use items::{Listed, Page, Scroll};
 pub use models::{ModelPlace, ModelRun, cores};
 pub use query::{MAX_EXAMPLES, MAX_LIMIT, MAX_TEXT_BYTES, Query, Search};

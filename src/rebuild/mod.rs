@@ -35,7 +35,7 @@ pub use usage::{free_bytes, usage};
 pub use verify::{Verified, verify};
 
 use crate::config::SnapshotSettings;
-use crate::engine::{Engine, View, read_signals, write_lessons};
+use crate::engine::{Engine, View, new_events, read_signals, write_lessons};
 use crate::jobs::Handle;
 use crate::learn::Watch;
 use crate::log::Position;
@@ -145,7 +145,7 @@ pub fn rebuild(
 ) -> Result<Rebuilt, RebuildError> {
     let base = view.snapshot();
     let position = view.position();
-    if !order.force && position.0 == base.manifest().log_position {
+    if !order.force && position.0 == base.manifest().log_position && new_events(view) == 0 {
         return Ok(unchanged(view));
     }
     let sources = Sources::as_they_are(view)?;

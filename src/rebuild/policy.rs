@@ -1,7 +1,7 @@
 //! Whether it is time for a new snapshot.
 
 use crate::config::SnapshotSettings;
-use crate::engine::View;
+use crate::engine::{View, new_events};
 use serde::Serialize;
 
 /// What has changed since the snapshot that is served.
@@ -21,6 +21,8 @@ pub struct Standing {
     pub memory: f64,
     /// Seconds since the snapshot was built.
     pub age_s: u64,
+    /// Events that have come since what the snapshot learned from.
+    pub events: u64,
 }
 
 /// Why it is time.
@@ -35,10 +37,14 @@ pub enum Due {
     Deleted,
     /// The snapshot is old.
     Age,
+    /// Many events have come since it learned from them.
+    Events,
 }
 
 /// Share of the live part's memory from which on a new snapshot is needed: the rest is for what comes while it is built.
 const MEMORY: f64 = 0.5;
+/// Fewer events teach nothing new.
+const LEAST_EVENTS: u64 = 1_000;
 
 impl Standing {
     /// That of a view whose live part may take `most` bytes.
@@ -54,6 +60,7 @@ impl Standing {
             changed: view.position().0 > manifest.log_position,
             memory: live.bytes() as f64 / most.max(1) as f64,
             age_s: u64::try_from(now.saturating_sub(manifest.created_ms) / 1000).unwrap_or(0),
+            events: new_events(view),
         }
     }
 }
@@ -62,8 +69,11 @@ impl Standing {
 /// collection: they cost next to nothing to search.
 #[must_use]
 pub fn due(standing: &Standing, settings: &SnapshotSettings) -> Option<Due> {
+    let learned = settings.learn_after_s > 0
+        && standing.events >= LEAST_EVENTS
+        && standing.age_s >= settings.learn_after_s;
     if !standing.changed {
-        return None;
+        return learned.then_some(Due::Events);
     }
     let share = |of: usize| of as f64 / standing.rows.max(1) as f64;
     let reached = |of: usize, least: f64| of >= settings.rebuild_least && least > 0.0 && share(of) >= least;
@@ -76,7 +86,7 @@ pub fn due(standing: &Standing, settings: &SnapshotSettings) -> Option<Due> {
     } else if settings.rebuild_after_s > 0 && standing.age_s >= settings.rebuild_after_s {
         Some(Due::Age)
     } else {
-        None
+        learned.then_some(Due::Events)
     }
 }
 
@@ -108,6 +118,28 @@ mod tests {
         assert_eq!(with(|s| s.age_s = 1 << 30), None, "off unless asked for");
         assert_eq!(with(|s| (s.rows, s.new) = (0, 999)), None, "too few to matter");
         assert_eq!(with(|s| (s.rows, s.new) = (0, 1_000)), Some(Due::New));
+        let busy = Standing {
+            events: 1_000,
+            age_s: 86_400,
+            changed: false,
+            ..none
+        };
+        assert_eq!(
+            due(&busy, &settings),
+            Some(Due::Events),
+            "events alone are a reason"
+        );
+        assert_eq!(due(&Standing { events: 999, ..busy }, &settings), None);
+        assert_eq!(
+            due(
+                &Standing {
+                    age_s: 86_399,
+                    ..busy
+                },
+                &settings
+            ),
+            None
+        );
         let aged = SnapshotSettings {
             rebuild_after_s: 60,
             rebuild_new: 0.0,

@@ -49,4 +49,5 @@ mod support;
 mod swaps;
 mod tei;
 mod tools;
+mod week;
 mod writes_bad_input;
