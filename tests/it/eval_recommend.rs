@@ -3,7 +3,7 @@
 use crate::support::{alike, temp_dir};
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Twenty users on a circle of ten items, two a day for forty days.
@@ -27,7 +27,7 @@ fn circles() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn arguments<'a>(path: &'a PathBuf, rest: &[&'a str]) -> Vec<&'a str> {
+fn arguments<'a>(path: &'a Path, rest: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec!["eval", "recommend", "--events", path.to_str().unwrap()];
     all.extend(rest);
     all
