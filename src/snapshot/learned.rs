@@ -161,3 +161,7 @@ impl Snapshot {
         self.learned.as_ref()
     }
 }
+
+#[cfg(test)]
+#[path = "learned_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ mod encode;
 mod encode_bad_input;
 mod encode_interrupted;
 mod encoder;
+mod eval_recommend;
 mod events;
 mod experiments;
 mod formats;

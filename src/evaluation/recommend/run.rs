@@ -255,7 +255,7 @@ impl Asked<'_> {
             }),
             _ => {
                 let chart = self.chart();
-                self.users(tally, &|history| self.from_chart(&chart, history));
+                self.users(tally, &|history| self.without_seen(&chart, history));
             }
         }
     }
@@ -355,7 +355,7 @@ impl Asked<'_> {
         chart.into_iter().map(|(item, _)| item).collect()
     }
 
-    fn from_chart(&self, chart: &[u32], history: &[Touch]) -> Vec<u32> {
+    fn without_seen(&self, chart: &[u32], history: &[Touch]) -> Vec<u32> {
         let seen: HashSet<u32> = match self.options.exclude_seen {
             true => history.iter().map(|touch| touch.item).collect(),
             false => HashSet::new(),
