@@ -20,8 +20,7 @@ pub(super) fn gather(scene: &Scene<'_>) -> Result<Vec<Candidate>, EngineError> {
     let mut lists = vec![(LEARNED_WEIGHT, learned::for_you(scene))];
     let touched = touched(scene);
     for interest in interests::of(scene) {
-        let mut near = scene.nearest(&interest.vector, Effort::Default, Strategy::ForYou)?;
-        near.retain(|candidate| !touched.contains(&candidate.place));
+        let near = scene.nearest(&interest.vector, Effort::Default, Strategy::ForYou, &touched)?;
         lists.push((CONTENT_WEIGHT * interest.share, near));
     }
     Ok(super::joined(lists, Strategy::ForYou))

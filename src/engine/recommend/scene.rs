@@ -68,18 +68,20 @@ impl Scene<'_> {
         self.place(self.view.snapshot().item_id(alike_indexes::RowId(row))?)
     }
 
-    /// The items nearest to a vector that may be returned, best first, as many as a strategy is to find.
+    /// The items nearest to a vector that may be returned, but for some, best first, as many as a strategy is to find.
     pub(super) fn nearest(
         &self,
         vector: &[f32],
         effort: Effort,
         strategy: Strategy,
+        but: &HashSet<Place>,
     ) -> Result<Vec<Candidate>, EngineError> {
+        // What is left out afterwards is found too, so as many more are looked for.
         let hidden = self
             .excluded
-            .iter()
-            .filter(|&&place| self.selection.admits(place))
-            .count();
+            .union(but)
+            .filter(|&&place| self.selection.admits(place));
+        let hidden = hidden.count();
         let asked = Asked {
             k: self.depth + hidden,
             effort,
@@ -91,7 +93,8 @@ impl Scene<'_> {
                 .live()
                 .search(vector, asked, self.selection, scratch, found);
             report.map(|report| {
-                let shown = found.iter().filter(|found| !self.excluded.contains(&found.place));
+                let is_hidden = |place: Place| self.excluded.contains(&place) || but.contains(&place);
+                let shown = found.iter().filter(|found| !is_hidden(found.place));
                 let candidates = shown.map(|found| Candidate {
                     place: found.place,
                     score: found.score,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Items of a profile that are looked at: the latest ones.
-const MAX_TOUCHED: usize = 500;
+const MAX_TOUCHED: usize = 200;
 /// Items that a call calls recent are taken to lie that far apart, the first one now.
 const BETWEEN_RECENT: SignedDuration = SignedDuration::from_secs(60);
 
