@@ -49,6 +49,9 @@ fn upper_gamma(halves: u32, x: f64) -> f64 {
     if x.is_nan() || x <= 0.0 {
         return 1.0;
     }
+    if x.is_infinite() {
+        return 0.0;
+    }
     let a = f64::from(halves) / 2.0;
     let scale = (a * x.ln() - x - ln_gamma_of_half(halves)).exp();
     if x < a + 1.0 {
