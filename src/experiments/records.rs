@@ -135,7 +135,7 @@ pub(super) fn write_tally(experiment: u64, generation: u32, tally: &Tally, out: 
     out.extend_from_slice(&generation.to_le_bytes());
     // At most 10.
     out.extend_from_slice(&[tally.variants.len() as u8, u8::from(tally.truncated)]);
-    let counts = tally.variants.iter().flat_map(|counts| counts.numbers());
+    let counts = tally.variants.iter().flat_map(super::tally::Counts::numbers);
     counts.for_each(|number| put(out, number));
     put(out, tally.unmatched);
     put_shadow(out, &tally.shadow);

@@ -169,6 +169,10 @@ pub(super) fn against_weights(counts: &[u64], weights: &[f64]) -> Option<(f64, f
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::excessive_precision,
+    reason = "figures to compare with stand here with all of their digits"
+)]
 mod tests {
     use super::*;
 

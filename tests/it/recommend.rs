@@ -313,6 +313,11 @@ fn what_is_wrong_with_a_call_is_named() {
         let problem = server.post(RECOMMEND, &body).problem(status);
         assert_eq!(problem["field"], field, "{body}: {problem}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_call_by_placement_is_named() {
+    let (server, _) = shared_shop();
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=ten", "limit"),

@@ -1,6 +1,11 @@
 //! A week of real baskets, day by day, with a new snapshot each night: what is recommended gets no worse than what sells
 //! most, a restart answers as before, and what is sent twice counts once.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "what was found, and a test that has no data, say so"
+)]
+
 use crate::support::live::{Call, Caller, NO_REBUILDS, create};
 use crate::support::{Server, temp_dir};
 use flate2::read::GzDecoder;

@@ -9,6 +9,9 @@ fn field_of(error: &ExperimentError) -> &str {
     }
 }
 
+/// What makes a definition wrong.
+type Change<'a> = &'a dyn Fn(&mut Definition);
+
 #[test]
 fn wrong_definitions_are_refused_by_field() {
     let data = tempfile::tempdir().unwrap();
@@ -20,26 +23,26 @@ fn wrong_definitions_are_refused_by_field() {
         assert!(error.to_string().starts_with(field_of(&error)), "{error}");
         field_of(&error).to_owned()
     };
-    let cases: [(&str, &dyn Fn(&mut Definition)); 13] = [
+    let cases: [(&str, Change); 13] = [
         ("variants", &|wrong| wrong.variants.truncate(1)),
         ("variants", &|wrong| *wrong = definition(&[1.0; 11])),
         ("variants[1].name", &|wrong| {
-            wrong.variants[1].name = "v0".to_owned()
+            wrong.variants[1].name = "v0".to_owned();
         }),
         ("variants[0].name", &|wrong| {
-            wrong.variants[0].name = String::new()
+            wrong.variants[0].name = String::new();
         }),
         ("variants[0].name", &|wrong| {
-            wrong.variants[0].name = "a b".to_owned()
+            wrong.variants[0].name = "a b".to_owned();
         }),
         ("variants[1].weight", &|wrong| wrong.variants[1].weight = 0.0),
         ("variants[0].weight", &|wrong| wrong.variants[0].weight = f64::NAN),
         ("variants[0].weight", &|wrong| {
-            wrong.variants[0].weight = f64::INFINITY
+            wrong.variants[0].weight = f64::INFINITY;
         }),
         ("attribution_window_s", &|wrong| wrong.attribution_window_s = 0),
         ("attribution_window_s", &|wrong| {
-            wrong.attribution_window_s = u64::MAX
+            wrong.attribution_window_s = u64::MAX;
         }),
         ("shadow.variant", &|wrong| wrong.shadow = shadow("v0", 0.1)),
         ("shadow.variant", &|wrong| wrong.shadow = shadow("v2", 0.1)),
