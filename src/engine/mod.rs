@@ -195,7 +195,7 @@ impl Engine {
         answer::answer(view, search, &self.queries, &self.metrics)
     }
 
-    /// Tells the metrics how the models and the cache of query vectors do.
+    /// Tells the metrics how the models, the cache of query vectors and the signals do.
     pub fn report(&self) {
         self.metrics.models_loaded(|| {
             let models = self.models.in_use();
@@ -204,6 +204,10 @@ impl Engine {
         });
         let held = self.queries.held();
         self.metrics.query_cache_holds(held.entries, held.bytes);
+        for view in self.views() {
+            self.metrics
+                .signals_hold(view.collection(), &view.signals().held());
+        }
     }
 
     /// The fields of one item.
