@@ -6,9 +6,12 @@
 
 mod als;
 mod blend;
+mod content;
+mod counted;
 mod csr;
 mod dense;
 mod features;
+mod fitting;
 mod interactions;
 mod model;
 mod profile;

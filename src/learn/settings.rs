@@ -14,7 +14,8 @@ pub struct TrainSettings {
     /// The last days of the interactions, on which the weights of features are fitted; 0: the weights are those that were
     /// found on the baskets of a gift shop.
     pub fit_days: u32,
-    /// Per item, others whose content is like its own, with their cosine; empty where that is not known.
+    /// Per item, others whose content is like its own, with their cosine; empty where that is not known. Items that nobody
+    /// bought are recommended by it, too.
     pub alike: Vec<Vec<(u32, f32)>>,
 }
 

@@ -166,3 +166,21 @@ fn content_leads_to_items_that_nobody_touched() {
     let found = model.together(&[3], 90 * DAY, 20);
     assert!(found.iter().any(|(item, _)| *item == 20), "{found:?}");
 }
+
+#[test]
+fn what_the_customer_bought_before_counts_in_a_basket_the_later_the_more() {
+    let model = Model::open(Box::new(trained().words), None).unwrap();
+    let seen = profile::seen(&[touch(13, 89), touch(17, 1)], 90 * DAY, 5.0, 21);
+    let ask = features::Ask {
+        now: 90 * DAY,
+        most: 20,
+        new: true,
+        admits: None,
+    };
+    let found = features::for_basket(&model.view(), (&[4], &seen), view::LinkKind::Basket, &ask);
+    let level = |wanted: u32| {
+        let found = found.iter().find(|found| found.item == wanted);
+        found.map(|found| found.features[0])
+    };
+    assert!(level(17).is_some() && level(13) > level(17), "{found:?}");
+}
