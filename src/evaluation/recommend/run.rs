@@ -161,6 +161,7 @@ pub fn evaluate(
         interactions: &interactions,
         options,
         model: model.as_ref().map(|trained| &trained.model),
+        before: &counts,
     };
     let mut tally = Tally::new(&percentiles);
     asked.all(&mut tally);
@@ -242,6 +243,9 @@ struct Asked<'a> {
     interactions: &'a Interactions,
     options: &'a Options,
     model: Option<&'a Model>,
+    /// How often each item occurs before the split. One that does not is not recommended: that the file has it says only
+    /// that it will be bought some day.
+    before: &'a [u64],
 }
 
 impl Asked<'_> {
@@ -251,13 +255,17 @@ impl Asked<'_> {
             (Strategy::ViewedTogether, Some(model)) => self.visits(model, tally),
             (Strategy::ForYou, Some(model)) => self.users(tally, &|history| {
                 let (now, new) = (self.options.split_at, self.options.exclude_seen);
-                items(model.for_you_among(history, now, (CUTOFF, new), None))
+                items(model.for_you_among(history, now, (CUTOFF, new), Some(&|item| self.was_there(item))))
             }),
             _ => {
                 let chart = self.chart();
                 self.users(tally, &|history| self.without_seen(&chart, history));
             }
         }
+    }
+
+    fn was_there(&self, item: u32) -> bool {
+        self.before.get(item as usize).is_some_and(|count| *count > 0)
     }
 
     fn users(&self, tally: &mut Tally<'_>, recommend: &dyn Fn(&[Touch]) -> Vec<u32>) {
@@ -304,20 +312,24 @@ impl Asked<'_> {
         let history = known.and_then(|user| self.interactions.users.get(user as usize));
         let history = history.map_or(&[][..], |history| &history.touches);
         let now = self.options.split_at;
-        let (ranking, took) = timed(|| items(model.together_for(&rest, history, now, CUTOFF)));
+        let admits = |item: u32| self.was_there(item);
+        let (ranking, took) =
+            timed(|| items(model.together_among((&rest, history), now, CUTOFF, Some(&admits))));
         tally.answer(&ranking, &wanted, took)
     }
 
     fn visits(&self, model: &Model, tally: &mut Tally<'_>) {
+        let admits = |item: u32| self.was_there(item);
         for visit in visits(self.split.after, self.events) {
             for next in 1..visit.items.len() {
                 let wanted = HashSet::from([visit.items[next]]);
                 let now = self.options.split_at;
                 let (ranking, took) = timed(|| {
-                    let found = model.viewed_together(&visit.items[..next], now, CUTOFF);
+                    let (seen, of) = (&visit.items[..next], Some(&admits as _));
+                    let found = model.viewed_together_among(seen, now, CUTOFF, of);
                     // Where nobody only looked, what is bought together is what is looked at together.
                     items(if found.is_empty() {
-                        model.together(&visit.items[..next], now, CUTOFF)
+                        model.together_among((seen, &[]), now, CUTOFF, of)
                     } else {
                         found
                     })
