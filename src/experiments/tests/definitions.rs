@@ -23,7 +23,7 @@ fn wrong_definitions_are_refused_by_field() {
         assert!(error.to_string().starts_with(field_of(&error)), "{error}");
         field_of(&error).to_owned()
     };
-    let cases: [(&str, Change); 13] = [
+    let cases: [(&str, Change<'_>); 13] = [
         ("variants", &|wrong| wrong.variants.truncate(1)),
         ("variants", &|wrong| *wrong = definition(&[1.0; 11])),
         ("variants[1].name", &|wrong| {
