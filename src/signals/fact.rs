@@ -81,7 +81,8 @@ impl Fact {
         if let Some(id) = &event.id {
             return Some(hash(Role::Event, id));
         }
-        let what = mix(mix(self.shopper?, self.kind), self.item_hash);
+        let whose = self.shopper.or(basket)?;
+        let what = mix(mix(whose, self.kind), self.item_hash);
         let when = event.time.as_millisecond() as u64;
         Some(mix(mix(what, when), basket.unwrap_or(0)))
     }

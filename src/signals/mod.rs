@@ -7,7 +7,7 @@
 //! in memory only and every answer says so.
 //!
 //! An event that comes again counts once: one with the same `id`; of those without, the same user (else session), type,
-//! item, time in milliseconds and basket. What nobody in particular did and has no `id` cannot be recognized. Events may
+//! item, time in milliseconds and basket. What nobody in particular did, without an `id` or a basket, cannot be recognized. Events may
 //! come in any order: what is kept are sums of whole numbers, maxima and sets, so that the order makes no difference as long
 //! as no bound of the [`Settings`] is reached.
 //!
