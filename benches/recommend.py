@@ -13,6 +13,7 @@ The events stay in the collection: use a data directory made for this.
 import argparse
 import http.client
 import json
+import os
 import pathlib
 import random
 import re
@@ -23,7 +24,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RELEASE = ROOT / "target" / "release"
+RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 WRK = ["-t1", "-c16"]
 
 

@@ -6,6 +6,7 @@ mod encoding;
 mod events;
 mod experiments;
 mod extract;
+mod front;
 mod inputs;
 mod items;
 mod jobs;

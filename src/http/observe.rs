@@ -4,14 +4,14 @@ use super::problem::Problem;
 use super::shapes;
 use super::state::App;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Requests that match no route share one label, so that probing cannot grow the metrics.
 const NO_ROUTE: &str = "none";
 
@@ -23,13 +23,23 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     let path = request.uri().path().to_owned();
     let id = request.headers().get(&REQUEST_ID).cloned();
     let in_flight = app.metrics().request_started();
-    let mut response = shapes::reshape(&path, within_time(&app, request, next).await);
+    let response = shapes::reshape(&path, within_time(&app, request, next).await);
     drop(in_flight);
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    let status = response.status().as_u16();
+    answered(&app, (&method, route, id), response, start)
+}
+
+/// Counts an answer to a method and route, and gives the request's id back.
+pub(super) fn answered(
+    app: &App,
+    (method, route, id): (&Method, &str, Option<HeaderValue>),
+    mut response: Response,
+    start: Instant,
+) -> Response {
+    let (status, took) = (response.status().as_u16(), start.elapsed());
     app.metrics()
-        .request_answered(method.as_str(), route, status, start.elapsed());
-    tracing::debug!(%method, route, status, duration_ms = start.elapsed().as_secs_f64() * 1e3, request_id = ?id, "request");
+        .request_answered(method.as_str(), route, status, took);
+    tracing::debug!(%method, route, status, duration_ms = took.as_secs_f64() * 1e3, request_id = ?id, "request");
     if let Some(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -1,6 +1,9 @@
 //! Listening, watching for new snapshots, and stopping without dropping a request.
 
+use super::front::Front;
 use super::{App, router};
+use axum::ServiceExt;
+use axum::extract::Request;
 use axum::serve::ListenerExt;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -52,7 +55,8 @@ pub async fn serve(app: App, listener: TcpListener, mut stop_signal: StopSignal)
             tracing::debug!(%error, "cannot switch off Nagle's algorithm");
         }
     });
-    let service = router(app.clone());
+    let service = Front::new(app.clone(), router(app.clone()));
+    let service = ServiceExt::<Request>::into_make_service(service);
     let mut until = stopped;
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         // An error means that the sender is gone: that is a stop, too.

@@ -1,6 +1,6 @@
 //! Answers that everybody gets alike, kept as the bytes that were sent: trending, and placements asked for with GET.
 //!
-//! A kept answer is given from the async handler, without reading the query again, a document or a place among the calls
+//! A kept answer is given ahead of the routes, without reading the query again, a document or a place among the calls
 //! in flight. It holds while the same snapshot is served, the placement is the same, and every item it shows is as it was
 //! shown: what is deleted or changed is never given from here once the write is acknowledged. Items that it does not show
 //! may have changed: of those, and of newer events, it hears when its time is over (see [`Ages`]).
@@ -30,6 +30,14 @@ pub(super) enum Of {
 }
 
 impl Of {
+    /// The template of its route.
+    fn route(self) -> &'static str {
+        match self {
+            Self::Trending => "/v1/collections/{collection}/trending",
+            Self::Placement => "/v1/collections/{collection}/recommend/{placement}",
+        }
+    }
+
     fn count(self, app: &App, outcome: Outcome) {
         match self {
             Self::Trending => app.metrics().trending_requested(outcome),
@@ -61,6 +69,7 @@ pub(super) type Maker = Arc<dyn Fn(&App, bool) -> Result<Made, Problem> + Send +
 
 /// An answer, and how to make it anew.
 struct Answer {
+    of: Of,
     sent: Sent,
     maker: Maker,
 }
@@ -177,9 +186,9 @@ fn is_none_match(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 }
 
 impl App {
-    /// The kept answer to a path and query, if it holds. One caller after its time has it made anew, while everybody is
-    /// given the old one.
-    pub(super) fn kept_answer(&self, of: Of, key: &str, headers: &HeaderMap) -> Option<Response> {
+    /// The kept answer to a path and query, if it holds, with its route. One caller after its time has it made anew, while
+    /// everybody is given the old one.
+    pub(super) fn kept_answer(&self, key: &str, headers: &HeaderMap) -> Option<(&'static str, Response)> {
         let peeked = self.answers().kept.peek(key)?;
         let answer = &peeked.kept.value;
         if !answer.sent.holds(self) {
@@ -191,15 +200,9 @@ impl App {
         if peeked.refresh {
             self.renew(key.to_owned(), peeked.kept.clone());
         }
-        of.count(
-            self,
-            if peeked.stale {
-                Outcome::Stale
-            } else {
-                Outcome::Hit
-            },
-        );
-        Some(answer.sent.response(self, headers))
+        let outcome = if peeked.stale { Outcome::Stale } else { Outcome::Hit };
+        answer.of.count(self, outcome);
+        Some((answer.of.route(), answer.sent.response(self, headers)))
     }
 
     /// Makes an answer anew in the background; where that fails the next caller may try.
@@ -209,7 +212,7 @@ impl App {
             let maker = Arc::clone(&old.value.maker);
             let again = Arc::clone(&maker);
             if let Ok(made) = app.run(move |app| again(app, true)).await {
-                app.keep_answer(&key, made, maker);
+                app.keep_answer(&key, old.value.of, made, maker);
             }
             old.give_up();
         });
@@ -218,18 +221,19 @@ impl App {
     /// Makes an answer and keeps it.
     pub(super) async fn make_answer(
         &self,
+        of: Of,
         key: &str,
         headers: &HeaderMap,
         maker: Maker,
     ) -> Result<Response, Problem> {
         let first = Arc::clone(&maker);
         let made = self.run(move |app| first(app, false)).await?;
-        Ok(self.keep_answer(key, made, maker).sent.response(self, headers))
+        Ok(self.keep_answer(key, of, made, maker).sent.response(self, headers))
     }
 
-    fn keep_answer(&self, key: &str, made: Made, maker: Maker) -> Arc<Answer> {
+    fn keep_answer(&self, key: &str, of: Of, made: Made, maker: Maker) -> Arc<Answer> {
         let Made { sent, made, outcome } = made;
-        let answer = Arc::new(Answer { sent, maker });
+        let answer = Arc::new(Answer { of, sent, maker });
         // A stale list is being made anew; the next call finds that.
         if outcome != Outcome::Stale {
             self.answers().kept.put(key.to_owned(), Arc::clone(&answer), made);

@@ -83,13 +83,10 @@ pub(super) async fn trending(State(app): State<App>, request: Request) -> Result
     let (mut parts, _body) = request.into_parts();
     let asked = parts.uri.path_and_query().cloned();
     let key = asked.as_ref().map_or("", |asked| asked.as_str());
-    if let Some(response) = app.kept_answer(Of::Trending, key, &parts.headers) {
-        return Ok(response);
-    }
     let Path(collection) = Path::<String>::from_request_parts(&mut parts, &app).await?;
     let Params(params) = Params::<TrendingParams>::from_request_parts(&mut parts, &app).await?;
     let maker = maker(collection, params)?;
-    app.make_answer(key, &parts.headers, maker).await
+    app.make_answer(Of::Trending, key, &parts.headers, maker).await
 }
 
 fn maker(collection: String, params: TrendingParams) -> Result<Maker, Problem> {

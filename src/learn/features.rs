@@ -25,6 +25,8 @@ const MOST_FOLLOWED: usize = 250;
 const BEST: usize = 20;
 /// Below this share of the unit, sums don't differ.
 const LEAST: f32 = 1e-3;
+/// Its logarithm.
+const LEAST_LEVEL: f32 = -6.907_755_4;
 
 /// What a customer bought before counts in a basket as one more of its items would that leads to it with this weight,
 const OWN: f32 = 0.1;
@@ -37,20 +39,21 @@ const OWN_HALF_LIFE: f32 = 90.0;
 /// The place of items that are in the basket.
 const IN_BASKET: u32 = u32::MAX;
 
-/// Sums per item, kept for the next call of the same thread.
+/// Sums of the items that are led to, back to back, since they are gone through several times (a sparse set: Briggs and
+/// Torczon, 1993). Its memory is kept for the next call of the same thread.
 #[derive(Default)]
 struct Scratch {
+    /// By item, where its cell is, if that cell is of this item.
+    slots: Vec<u32>,
     cells: Vec<Cell>,
-    touched: Vec<u32>,
-    round: u32,
-    sorted: Vec<f32>,
 }
 
+/// Two share a cache line, and none is in two of them.
 #[derive(Clone, Copy, Default)]
+#[repr(align(32))]
 struct Cell {
     sums: [f32; LINKS],
-    /// The call that it belongs to.
-    round: u32,
+    item: u32,
     /// Place in the profile, from 1; 0: not in it.
     place: u32,
 }
@@ -84,26 +87,23 @@ pub(super) struct Found<const N: usize> {
 
 impl Scratch {
     fn begin(&mut self, items: usize) {
-        self.touched.clear();
-        self.round = self.round.wrapping_add(1);
-        if self.cells.len() < items || self.round == 0 {
-            self.cells.clear();
-            self.cells.resize(items, Cell::default());
-            self.round = 1;
+        self.cells.clear();
+        if self.slots.len() != items {
+            self.slots.resize(items, 0);
         }
     }
 
     /// The sums of an item; none where there is no such item.
     fn cell(&mut self, item: u32) -> Option<&mut Cell> {
-        let cell = self.cells.get_mut(item as usize)?;
-        if cell.round != self.round {
-            *cell = Cell {
-                round: self.round,
+        let slot = self.slots.get_mut(item as usize)?;
+        if self.cells.get(*slot as usize).is_none_or(|cell| cell.item != item) {
+            *slot = self.cells.len() as u32;
+            self.cells.push(Cell {
+                item,
                 ..Cell::default()
-            };
-            self.touched.push(item);
+            });
         }
-        Some(cell)
+        self.cells.get_mut(*slot as usize)
     }
 
     /// Follows the links of one kind from an item.
@@ -116,36 +116,54 @@ impl Scratch {
     }
 
     /// The mean of the best sums of each kind.
-    fn units(&mut self, view: &View<'_>) -> [f32; LINKS] {
+    fn units(&self, view: &View<'_>) -> [f32; LINKS] {
+        let mut best: [BestSums; LINKS] = Default::default();
+        for cell in &self.cells {
+            for (best, sum) in best.iter_mut().zip(&cell.sums) {
+                best.offer(*sum);
+            }
+        }
         std::array::from_fn(|kind| {
             if view.links[kind].is_empty() {
-                return 0.0;
+                0.0
+            } else {
+                best[kind].mean(self.cells.len())
             }
-            self.sorted.clear();
-            let sums = self
-                .touched
-                .iter()
-                .map(|item| self.cells[*item as usize].sums[kind]);
-            self.sorted.extend(sums);
-            unit(&mut self.sorted)
         })
     }
 
     fn of(&self, item: u32) -> Cell {
-        self.cells.get(item as usize).copied().unwrap_or_default()
+        let slot = self.slots.get(item as usize);
+        let cell = slot.and_then(|slot| self.cells.get(*slot as usize));
+        cell.filter(|cell| cell.item == item).copied().unwrap_or_default()
     }
 }
 
-/// The mean of the best values.
-fn unit(values: &mut [f32]) -> f32 {
-    let best = BEST.min(values.len());
-    if best == 0 {
-        return 0.0;
+/// The best of many values, best first. All others, which are nearly all, cost one comparison each.
+struct BestSums([f32; BEST]);
+
+impl Default for BestSums {
+    fn default() -> Self {
+        Self([f32::NEG_INFINITY; BEST])
     }
-    if values.len() > best {
-        values.select_nth_unstable_by(best - 1, |a, b| b.total_cmp(a));
+}
+
+impl BestSums {
+    fn offer(&mut self, value: f32) {
+        if value > self.0[BEST - 1] {
+            let place = self.0.partition_point(|better| *better >= value);
+            self.0[place..].rotate_right(1);
+            self.0[place] = value;
+        }
     }
-    values[..best].iter().sum::<f32>() / best as f32
+
+    /// Their mean, of `count` that were offered.
+    fn mean(&self, count: usize) -> f32 {
+        match count.min(BEST) {
+            0 => 0.0,
+            found => self.0[..found].iter().sum::<f32>() / found as f32,
+        }
+    }
 }
 
 /// A sum in the logarithm of units.
@@ -153,20 +171,44 @@ fn level(sum: f32, unit: f32) -> f32 {
     if unit <= 0.0 {
         return 0.0;
     }
-    (sum / unit).max(LEAST).ln()
+    let ratio = sum / unit;
+    // Most sums are none, and their logarithm is known.
+    if ratio > LEAST { ratio.ln() } else { LEAST_LEVEL }
 }
 
 /// Keeps the `most` best entries, best first, ties by item.
 pub(super) fn best(mut scored: Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
+    split_best(&mut scored, most);
+    scored
+}
+
+/// The `most` best entries that are admitted, best first, ties by item. Only about the best is `admits` asked.
+fn best_admitted(mut scored: Vec<(u32, f32)>, most: usize, admits: Option<Admits<'_>>) -> Vec<(u32, f32)> {
+    let Some(admits) = admits else {
+        return best(scored, most);
+    };
+    let (mut found, mut looked) = (Vec::with_capacity(most), 2 * most);
+    while found.len() < most && !scored.is_empty() {
+        let rest = split_best(&mut scored, looked);
+        let admitted = scored.iter().filter(|(item, _)| admits(*item));
+        found.extend(admitted.take(most - found.len()).copied());
+        (scored, looked) = (rest, 2 * looked);
+    }
+    found
+}
+
+/// Keeps the `most` best entries, best first, ties by item, and gives back the others.
+fn split_best(scored: &mut Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
     let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let mut rest = Vec::new();
     if scored.len() > most {
         if most > 0 {
             scored.select_nth_unstable_by(most - 1, order);
         }
-        scored.truncate(most);
+        rest = scored.split_off(most);
     }
     scored.sort_unstable_by(order);
-    scored
+    rest
 }
 
 /// Candidates for who did `seen`, with their features. `also` are candidates from elsewhere; `likeness` gives how much an
@@ -230,9 +272,8 @@ fn choose(
     ask: &Ask<'_>,
     units: &[f32; LINKS],
 ) -> Vec<(u32, f32)> {
-    let rough = |item: &u32| {
-        let cell = scratch.of(*item);
-        if (ask.new && cell.place > 0) || !ask.admits.is_none_or(|admits| admits(*item)) {
+    let rough = |cell: &Cell| {
+        if ask.new && cell.place > 0 {
             return None;
         }
         let base = if units[LinkKind::Recent as usize] > 0.0 {
@@ -249,15 +290,16 @@ fn choose(
                 units[LinkKind::Session as usize],
             )
         };
-        let own = seen_of(&cell, seen);
+        let own = seen_of(cell, seen);
         let again = if own.is_some_and(|seen| seen.recent > 0.1) {
             3.0
         } else {
             0.0
         };
-        Some((*item, base + 0.3 * view.known(*item, POPULAR) + again))
+        let popularity = view.popularity.get(cell.item as usize).copied().unwrap_or(0.0);
+        Some((cell.item, base + 0.3 * popularity + again))
     };
-    best(scratch.touched.iter().filter_map(rough).collect(), ask.most)
+    best_admitted(scratch.cells.iter().filter_map(rough).collect(), ask.most, ask.admits)
 }
 
 fn user_features(
@@ -313,7 +355,9 @@ fn again(seen: Option<&Seen>, known: &[f32; ITEM_COLUMNS]) -> [f32; 4] {
 /// Fills in the likeness by vectors.
 fn like(found: &mut [Found<USER_FEATURES>], likeness: &dyn Fn(u32) -> f32) {
     let values: Vec<f32> = found.iter().map(|found| likeness(found.item)).collect();
-    let unit = unit(&mut values.clone());
+    let mut best = BestSums::default();
+    values.iter().for_each(|value| best.offer(*value));
+    let unit = best.mean(values.len());
     for (found, value) in found.iter_mut().zip(values) {
         found.features[USER_FEATURES - 1] = level(value, unit);
     }
@@ -380,15 +424,13 @@ fn choose_for_basket(
     ask: &Ask<'_>,
     units: &[f32; LINKS],
 ) -> Vec<(u32, f32)> {
-    let rough = |item: &u32| {
-        let cell = scratch.of(*item);
-        let admitted = cell.place != IN_BASKET && ask.admits.is_none_or(|admits| admits(*item));
+    let rough = |cell: &Cell| {
         let base = level(cell.sums[kind as usize], units[kind as usize]);
         let (used, alike) = (cell.place > 0, cell.sums[LinkKind::Content as usize] > 0.0);
-        let candidate = admitted && (base > LEAST.ln() || used || alike);
-        candidate.then_some((*item, base))
+        let candidate = cell.place != IN_BASKET && (base > LEAST_LEVEL || used || alike);
+        candidate.then_some((cell.item, base))
     };
-    best(scratch.touched.iter().filter_map(rough).collect(), ask.most)
+    best_admitted(scratch.cells.iter().filter_map(rough).collect(), ask.most, ask.admits)
 }
 
 fn basket_features(

@@ -9,18 +9,21 @@ use super::features::{
 use super::interactions::Touch;
 use super::profile::{Seen, seen};
 use super::train::ALS;
-use super::view::{Head, LinkKind, SECTIONS, Section, View};
+use super::view::{Head, LinkKind, POPULAR, SECTIONS, Section, View};
 use super::words::{Words, split};
 use alike_indexes::kernel::Kernels;
 use alike_indexes::{Index, Request, RowId, Scratch};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Candidates that the user's vector finds.
 const BY_VECTOR: usize = 100;
-/// Items whose vectors are compared by angle, for each that is asked for.
-const BY_ANGLE: usize = 8;
 /// Numbers of the section of blends.
 pub(super) const BLENDS: usize = 2 * USER_FEATURES + 3 * BASKET_FEATURES;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 /// The blends, in the order in which their weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +131,8 @@ pub struct Model {
     sections: Vec<Range<usize>>,
     head: Head,
     vectors: ItemVectors,
+    /// Each item's popularity, close together: a call looks at that of tens of thousands of items.
+    popularity: Vec<f32>,
     kernels: &'static Kernels,
 }
 
@@ -164,10 +169,12 @@ impl Model {
         let sections = split(all, SECTIONS)?;
         let head = Head::read(&all[sections[Section::Head as usize].clone()]);
         let head = head.ok_or_else(|| ModelError::damaged("a short head", "a whole one"))?;
-        if let Some(fault) = View::of(all, &sections, head).fault(BLENDS) {
+        let view = View::of(all, &sections, head);
+        if let Some(fault) = view.fault(BLENDS) {
             return Err(ModelError::damaged(fault, "sections that agree"));
         }
         Ok(Self {
+            popularity: view.column(POPULAR).collect(),
             sections,
             head,
             vectors,
@@ -201,26 +208,16 @@ impl Model {
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        View::of(self.words(), &self.sections, self.head)
+        let mut view = View::of(self.words(), &self.sections, self.head);
+        view.popularity = &self.popularity;
+        view
     }
 
-    /// What who did `profile` will want next, best first; items of the profile may be among it. `now` in seconds since the
-    /// Unix epoch. Nothing for a profile without known items.
+    /// What who did `profile` will want next, best first; items of the profile may be among it, but with `new`. `now` in
+    /// seconds since the Unix epoch. Nothing for a profile without known items. Items that `admits` does not let in are left
+    /// out; it is asked about a part of all items only.
     #[must_use]
-    pub fn for_you(&self, profile: &[Touch], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.for_you_among(profile, now, (limit, false), None)
-    }
-
-    /// As [`Self::for_you`], of items that are not in the profile.
-    #[must_use]
-    pub fn for_you_new(&self, profile: &[Touch], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.for_you_among(profile, now, (limit, true), None)
-    }
-
-    /// As [`Self::for_you`] or, with `new`, [`Self::for_you_new`], among items that `admits` lets in; it is called once per
-    /// candidate, which are a part of all items.
-    #[must_use]
-    pub fn for_you_among(
+    pub fn for_you(
         &self,
         profile: &[Touch],
         now: i64,
@@ -289,47 +286,26 @@ impl Model {
 
     /// The items whose vectors suit a user's.
     fn by_vector(&self, user: &[f32]) -> Vec<u32> {
-        let found = match user {
-            [] => Vec::new(),
-            user => self.nearest(user, BY_VECTOR),
-        };
-        found.into_iter().map(|(item, _)| item).collect()
-    }
-
-    fn nearest(&self, vector: &[f32], count: usize) -> Vec<(u32, f32)> {
         let ItemVectors::Index(index) = &self.vectors else {
             return Vec::new();
         };
-        let mut scratch = Scratch::new();
+        if user.is_empty() {
+            return Vec::new();
+        }
         let request = Request {
-            k: count,
+            k: BY_VECTOR,
             ..Request::default()
         };
-        match index.search(vector, &request, &mut scratch) {
-            Ok(_) => scratch
-                .neighbors()
-                .iter()
-                .map(|found| (found.row.0, found.score))
-                .collect(),
+        SCRATCH.with_borrow_mut(|scratch| match index.search(user, &request, scratch) {
+            Ok(_) => scratch.neighbors().iter().map(|found| found.row.0).collect(),
             Err(_) => Vec::new(),
-        }
+        })
     }
 
-    /// What is bought together with the items of a basket, best first, none of them among it.
+    /// What is bought together with the items of a basket by a customer who did `profile` before, best first, none of the
+    /// basket among it; items that `admits` lets in.
     #[must_use]
-    pub fn together(&self, basket: &[u32], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.together_among((basket, &[]), now, limit, None)
-    }
-
-    /// As [`Self::together`], for a customer who did `profile` before.
-    #[must_use]
-    pub fn together_for(&self, basket: &[u32], profile: &[Touch], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.together_among((basket, profile), now, limit, None)
-    }
-
-    /// As [`Self::together_for`], among items that `admits` lets in.
-    #[must_use]
-    pub fn together_among(
+    pub fn together(
         &self,
         (basket, profile): (&[u32], &[Touch]),
         now: i64,
@@ -340,16 +316,10 @@ impl Model {
         self.with((basket, &seen), Blend::of_basket(&seen), (now, limit), admits)
     }
 
-    /// What is looked at in the same visit as `items`, best first, none of them among it. Nothing where no visits were
-    /// learned from.
+    /// What is looked at in the same visit as `items`, best first, none of them among it; items that `admits` lets in.
+    /// Nothing where no visits were learned from.
     #[must_use]
-    pub fn viewed_together(&self, items: &[u32], now: i64, limit: usize) -> Vec<(u32, f32)> {
-        self.viewed_together_among(items, now, limit, None)
-    }
-
-    /// As [`Self::viewed_together`], among items that `admits` lets in.
-    #[must_use]
-    pub fn viewed_together_among(
+    pub fn viewed_together(
         &self,
         items: &[u32],
         now: i64,
@@ -378,29 +348,6 @@ impl Model {
         };
         let weights: [f32; BASKET_FEATURES] = view.blend(blend.start());
         ranked(&for_basket(&view, basket, kind, &ask), &weights, limit)
-    }
-
-    /// Items whose learned vectors point the way that of `item` does, best first, with the cosine. Empty for an item that
-    /// nobody touched.
-    #[must_use]
-    pub fn similar_by_behavior(&self, item: u32, limit: usize) -> Vec<(u32, f32)> {
-        let dimension = self.head.dimension;
-        let Some(own) = self.vectors.get(item, dimension) else {
-            return Vec::new();
-        };
-        let length = |vector: &[f32]| self.kernels.dot(vector, vector).sqrt();
-        let size = length(own);
-        if size <= 0.0 || limit == 0 {
-            return Vec::new();
-        }
-        let near = self.nearest(own, (limit.saturating_add(1)).saturating_mul(BY_ANGLE));
-        let others = near.into_iter().filter(|(other, _)| *other != item);
-        let cosine = |(other, _)| {
-            let vector = self.vectors.get(other, dimension)?;
-            let size = size * length(vector);
-            (size > 0.0).then(|| (other, self.kernels.dot(own, vector) / size))
-        };
-        best(others.filter_map(cosine).collect(), limit)
     }
 }
 

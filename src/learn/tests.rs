@@ -65,7 +65,7 @@ fn tastes_and_baskets_are_learned() {
     let model = open(&trained(), folder.path());
     assert_eq!((model.items(), model.trained()), (21, 90 * DAY));
     let profile = [touch(11, 86), touch(12, 86), touch(13, 89)];
-    let found = model.for_you_new(&profile, 90 * DAY, 5);
+    let found = model.for_you(&profile, 90 * DAY, (5, true), None);
     assert_eq!(found.len(), 5);
     for (item, _) in &found {
         assert!(
@@ -74,35 +74,29 @@ fn tastes_and_baskets_are_learned() {
         );
     }
     assert!(found.is_sorted_by(|a, b| a.1 >= b.1));
-    let all = model.for_you(&profile, 90 * DAY, 20);
+    let all = model.for_you(&profile, 90 * DAY, (20, false), None);
     assert!(all.iter().any(|(item, _)| *item == 13), "{all:?}");
     let mut beside: Vec<u32> = model
-        .together(&[4], 90 * DAY, 2)
+        .together((&[4], &[]), 90 * DAY, 2, None)
         .iter()
         .map(|found| found.0)
         .collect();
     beside.sort_unstable();
     assert_eq!(beside, [3, 5], "what was next to it in baskets");
-    let like = model.similar_by_behavior(12, 3);
-    assert!(
-        like.len() == 3 && like.iter().all(|(item, _)| (10..20).contains(item)),
-        "{like:?}"
-    );
 }
 
 #[test]
 fn what_is_unknown_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let model = open(&trained(), folder.path());
-    assert!(model.for_you(&[], 90 * DAY, 5).is_empty());
-    assert!(model.for_you(&[touch(999, 80)], 90 * DAY, 5).is_empty());
-    assert!(model.together(&[999], 90 * DAY, 5).is_empty());
-    assert!(model.together(&[], 90 * DAY, 5).is_empty());
-    assert!(model.viewed_together(&[1], 90 * DAY, 5).is_empty(), "no visits");
-    assert!(model.similar_by_behavior(20, 5).is_empty() && model.similar_by_behavior(999, 5).is_empty());
-    assert!(model.for_you(&[touch(1, 80)], 90 * DAY, 0).is_empty());
+    assert!(model.for_you(&[], 90 * DAY, (5, false), None).is_empty());
+    assert!(model.for_you(&[touch(999, 80)], 90 * DAY, (5, false), None).is_empty());
+    assert!(model.together((&[999], &[]), 90 * DAY, 5, None).is_empty());
+    assert!(model.together((&[], &[]), 90 * DAY, 5, None).is_empty());
+    assert!(model.viewed_together(&[1], 90 * DAY, 5, None).is_empty(), "no visits");
+    assert!(model.for_you(&[touch(1, 80)], 90 * DAY, (0, false), None).is_empty());
     let odd = |item: u32| item % 2 == 1;
-    let found = model.for_you_among(&[touch(2, 80)], 90 * DAY, (4, true), Some(&odd));
+    let found = model.for_you(&[touch(2, 80)], 90 * DAY, (4, true), Some(&odd));
     assert!(
         !found.is_empty() && found.iter().all(|(item, _)| item % 2 == 1),
         "{found:?}"
@@ -163,7 +157,7 @@ fn content_leads_to_items_that_nobody_touched() {
     let settings = TrainSettings { alike, ..settings() };
     let trained = train(&shop(), &settings, &()).unwrap().unwrap();
     let model = Model::open(Box::new(trained.words), None).unwrap();
-    let found = model.together(&[3], 90 * DAY, 20);
+    let found = model.together((&[3], &[]), 90 * DAY, 20, None);
     assert!(found.iter().any(|(item, _)| *item == 20), "{found:?}");
 }
 

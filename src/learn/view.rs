@@ -168,6 +168,8 @@ pub(super) struct View<'a> {
     pub head: Head,
     pub links: [Link<'a>; LINKS],
     items: &'a [u32],
+    /// [`POPULAR`] of each item, where a model has put it together.
+    pub popularity: &'a [f32],
     pub popular: &'a [u32],
     blends: &'a [u32],
     pub squares: &'a [u32],
@@ -191,6 +193,7 @@ impl<'a> View<'a> {
             head,
             links,
             items: section(Section::Items as usize),
+            popularity: &[],
             popular: section(Section::Popular as usize),
             blends: section(Section::Blends as usize),
             squares: section(Section::Squares as usize),
@@ -204,10 +207,10 @@ impl<'a> View<'a> {
         row.map_or([0.0; ITEM_COLUMNS], |row| row.map(f32::from_bits))
     }
 
-    /// One number that is known of an item.
-    pub fn known(&self, item: u32, column: usize) -> f32 {
-        let bits = self.items.get(item as usize * ITEM_COLUMNS + column);
-        bits.map_or(0.0, |bits| f32::from_bits(*bits))
+    /// One number that is known of each item, in the order of items.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f32> + 'a {
+        let rows = self.items.chunks_exact(ITEM_COLUMNS);
+        rows.map(move |row| f32::from_bits(row[column]))
     }
 
     /// The weights of features from number `start` on.

@@ -228,7 +228,9 @@ impl Live {
         self.fields.contains(name)
     }
 
-    fn is_alive(&self, row: RowId) -> bool {
+    /// Whether the snapshot's row is as it was, or has a newer document at most.
+    #[must_use]
+    pub fn is_alive(&self, row: RowId) -> bool {
         match &self.alive {
             Some(alive) => alive.contains(row),
             None => row.index() < self.snapshot.rows(),

@@ -58,7 +58,36 @@ impl Live {
     }
 }
 
-impl Selection<'_> {
+impl<'a> Selection<'a> {
+    /// The same without the items at some places.
+    #[must_use]
+    pub fn without(&self, places: impl IntoIterator<Item = Place>) -> Self {
+        let mut left = Self {
+            live: self.live,
+            base: self.base.clone(),
+            parts: self.parts.clone(),
+        };
+        places.into_iter().for_each(|place| left.remove(place));
+        left
+    }
+
+    fn remove(&mut self, place: Place) {
+        let (selected, rows, row) = match place {
+            Place::Base(row) => (&mut self.base, self.live.snapshot.rows(), row),
+            Place::Live(version) => {
+                let Some((at, row)) = super::rows::locate(&self.live.parts, version) else {
+                    return;
+                };
+                let Some(selected) = self.parts.get_mut(at) else {
+                    return;
+                };
+                (selected, self.live.parts[at].rows.len(), row)
+            }
+        };
+        let all = || Cow::Owned(RowSet::full(rows));
+        selected.get_or_insert_with(all).to_mut().remove(row);
+    }
+
     /// How many items there are in it.
     #[must_use]
     pub fn count(&self) -> usize {

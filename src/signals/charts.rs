@@ -193,37 +193,29 @@ impl Charts {
         true
     }
 
-    /// The best items of a chart; nothing where the segment has none.
-    pub(super) fn top(
+    /// Tells `each` of every item of a chart and its score, in no order; of nothing where the segment has none.
+    pub(super) fn each(
         &self,
         (chart, segment): (Chart, Option<&str>),
         now: f64,
-        names: &Items,
-        admits: &dyn Fn(&str) -> bool,
-        limit: usize,
-    ) -> Vec<(String, f64)> {
+        each: &mut dyn FnMut(u32, f64),
+    ) {
         let counts = match segment {
             None => Some(&self.all),
             Some(name) => self.segments.get(name).map(|segment| &segment.counts),
         };
-        let Some(counts) = counts else {
-            return Vec::new();
-        };
+        let Some(counts) = counts else { return };
         let window = |window: super::Window| (window.hours() * i64::from(HOUR_SECONDS)) as f64;
         match chart {
             Chart::Trending(wanted) => {
                 let seconds = window(wanted);
                 let decay = Decay::new(HOURS.seconds, Span::last(seconds, now, Some(seconds / 2.0)));
-                counts
-                    .hours
-                    .top(&|buckets| decay.score(buckets), names, admits, limit)
+                counts.hours.each(&|buckets| decay.score(buckets), each);
             }
             Chart::Popular => {
                 let seconds = f64::from(WEEKS.kept * WEEKS.seconds);
                 let decay = Decay::new(WEEKS.seconds, Span::last(seconds, now, Some(POPULAR_HALF_LIFE)));
-                counts
-                    .weeks
-                    .top(&|buckets| decay.score(buckets), names, admits, limit)
+                counts.weeks.each(&|buckets| decay.score(buckets), each);
             }
             Chart::Rising(wanted) => {
                 let seconds = window(wanted);
@@ -236,7 +228,7 @@ impl Charts {
                 };
                 let before = Decay::new(HOURS.seconds, before);
                 let score = |buckets: &[(u32, u32)]| rising(recent.score(buckets), before.score(buckets));
-                counts.hours.top(&score, names, admits, limit)
+                counts.hours.each(&score, each);
             }
         }
     }

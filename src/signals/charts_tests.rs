@@ -1,3 +1,4 @@
+use super::super::counts::Best;
 use super::super::{Event, EventType, Types, Window};
 use super::*;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -47,9 +48,20 @@ impl World {
     }
 
     fn chart(&self, chart: Chart, segment: Option<&str>, now: Timestamp) -> Vec<(String, f64)> {
-        let now = now.as_millisecond() as f64 / 1e3;
-        self.charts
-            .top((chart, segment), now, &self.names, &|_| true, usize::MAX)
+        self.best((chart, segment), now, &|_| true, usize::MAX)
+    }
+
+    fn best(
+        &self,
+        of: (Chart, Option<&str>),
+        now: Timestamp,
+        admits: &dyn Fn(&str) -> bool,
+        limit: usize,
+    ) -> Vec<(String, f64)> {
+        let mut best = Best::new(limit);
+        let mut offer = |item: u32, score: f64| best.offer(score, self.names.id(item), admits);
+        self.charts.each(of, now.as_millisecond() as f64 / 1e3, &mut offer);
+        best.into_list()
     }
 
     fn top(
@@ -59,8 +71,7 @@ impl World {
         admits: &dyn Fn(&str) -> bool,
         limit: usize,
     ) -> Vec<(String, f64)> {
-        let (chart, now) = (Chart::Trending(window), now.as_millisecond() as f64 / 1e3);
-        self.charts.top((chart, None), now, &self.names, admits, limit)
+        self.best((Chart::Trending(window), None), now, admits, limit)
     }
 }
 
@@ -274,7 +285,9 @@ fn a_flood_of_items_stays_within_the_limits_and_keeps_the_popular() {
         assert!(counts.len() <= SMALL.items);
     }
     let all = |buckets: &[(u32, u32)]| -> f64 { buckets.iter().map(|(_, units)| f64::from(*units)).sum() };
-    assert_eq!(ids(&counts.top(&all, &names, &|_| true, 1)), ["popular"]);
+    let mut best = Best::new(1);
+    counts.each(&all, &mut |item, score| best.offer(score, names.id(item), &|_| true));
+    assert_eq!(ids(&best.into_list()), ["popular"]);
 }
 
 #[test]

@@ -109,23 +109,17 @@ impl Counts {
         }
     }
 
-    /// The items with the highest scores among those that `admits` lets in, best first (equal scores by id), at most
-    /// `limit` of them; scores of 0 and less are none. `admits` is asked only about items that would make the list.
-    pub(super) fn top(
-        &self,
-        score: &Score<'_>,
-        names: &Items,
-        admits: &dyn Fn(&str) -> bool,
-        limit: usize,
-    ) -> Vec<(String, f64)> {
-        let mut best = Best::new(limit);
+    /// Tells `each` of every item whose score is above 0, in no order.
+    pub(super) fn each(&self, score: &Score<'_>, each: &mut dyn FnMut(u32, f64)) {
         let mut stretches = Vec::new();
         for (&item, buckets) in &self.items {
             stretches.clear();
             stretches.extend(buckets.iter().map(|bucket| (bucket.at, bucket.units)));
-            best.offer(score(&stretches), names.id(item), admits);
+            let score = score(&stretches);
+            if score > 0.0 {
+                each(item, score);
+            }
         }
-        best.into_list()
     }
 
     fn oldest_kept(&self) -> u32 {

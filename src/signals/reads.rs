@@ -46,7 +46,7 @@ pub enum Chart {
 impl Signals {
     /// The best items of a chart among those that `admits` lets in, best first (equal scores by id); only what people of
     /// `segment` did, where one is named. `admits` runs while events wait to be counted: it should be quick, and must not
-    /// record events.
+    /// record events. It is asked only about items that would make the list.
     pub fn chart(
         &self,
         chart: Chart,
@@ -56,10 +56,24 @@ impl Signals {
         limit: usize,
     ) -> Vec<(String, f64)> {
         let state = self.state();
-        let now = now.as_millisecond() as f64 / 1000.0;
-        state
-            .charts
-            .top((chart, segment), now, &state.items, admits, limit)
+        let mut best = Best::new(limit);
+        let mut offer = |item: u32, score: f64| best.offer(score, state.items.id(item), admits);
+        state.charts.each((chart, segment), seconds(now), &mut offer);
+        best.into_list()
+    }
+
+    /// Every item of a chart with its score, in no order.
+    pub fn whole_chart(
+        &self,
+        chart: Chart,
+        segment: Option<&str>,
+        now: Timestamp,
+    ) -> Vec<(Arc<str>, f64)> {
+        let state = self.state();
+        let mut all = Vec::new();
+        let mut add = |item: u32, score: f64| all.push((state.items.shared_id(item), score));
+        state.charts.each((chart, segment), seconds(now), &mut add);
+        all
     }
 
     /// [`Signals::chart`] of what is trending over all segments.
@@ -129,6 +143,10 @@ impl Signals {
             },
         }
     }
+}
+
+fn seconds(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
 }
 
 fn seen(profile: Option<&Profile>, names: &Items) -> Vec<Seen> {

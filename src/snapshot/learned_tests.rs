@@ -64,7 +64,7 @@ fn what_was_learned_comes_back_with_the_snapshot() {
     let model = snapshot.learned().unwrap();
     let row = |id: &str| snapshot.row_of(id).unwrap().0;
     let mut beside: Vec<u32> = model
-        .together(&[row("i7")], 900, 2)
+        .together((&[row("i7")], &[]), 900, 2, None)
         .iter()
         .map(|found| found.0)
         .collect();

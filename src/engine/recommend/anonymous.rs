@@ -2,9 +2,8 @@
 
 use super::cache::{Kept, Shared};
 use super::call::Wanted;
-use super::newest::Newest;
 use super::rank::{Ranking, rank};
-use super::{Ages, Outcome, Recommend};
+use super::{Ages, Orders, Outcome, Recommend};
 use crate::engine::{EngineError, View};
 use alike_indexes::Effort;
 use std::fmt::Write;
@@ -34,14 +33,14 @@ impl Anonymous {
         view: &Arc<View>,
         call: &Recommend,
         wanted: &Wanted,
-        newest: &Arc<Newest>,
+        orders: &Arc<Orders>,
     ) -> Result<(Kept<Ranking>, Outcome), EngineError> {
         let key = key(view, call, wanted);
-        let compute = || rank(view, None, call, wanted, newest);
+        let compute = || rank(view, None, call, wanted, orders);
         let again = || {
-            let (view, newest) = (Arc::clone(view), Arc::clone(newest));
+            let (view, orders) = (Arc::clone(view), Arc::clone(orders));
             let (call, wanted) = (call.clone(), wanted.clone());
-            move || rank(&view, None, &call, &wanted, &newest)
+            move || rank(&view, None, &call, &wanted, &orders)
         };
         let (kept, outcome) = self.0.get(key.clone(), call.renew, compute, again)?;
         if !kept.value.misses(view) {

@@ -3,6 +3,7 @@
 use super::scene::Scene;
 use crate::live::Place;
 use crate::signals::Seen;
+use alike_indexes::kernel::Kernels;
 use jiff::Timestamp;
 
 /// Interests that are looked for, the strongest first.
@@ -26,14 +27,16 @@ pub(super) struct Interest {
 /// A group of items, as it grows.
 struct Group {
     sum: Vec<f32>,
+    length: f32,
     weight: f32,
 }
 
 impl Group {
-    fn add(&mut self, vector: &[f32], weight: f32) {
+    fn add(&mut self, vector: &[f32], weight: f32, kernels: &Kernels) {
         for (sum, number) in self.sum.iter_mut().zip(vector) {
             *sum += number * weight;
         }
+        self.length = kernels.dot(&self.sum, &self.sum).sqrt();
         self.weight += weight;
     }
 }
@@ -46,7 +49,8 @@ pub(super) fn of(scene: &Scene<'_>) -> Vec<Interest> {
         let place: Place = live.find(&seen.item)?.place;
         Some((live.vector(place)?, weight(seen, scene.now)))
     });
-    group(weighted)
+    // Without kernels nothing could be searched either.
+    Kernels::detect().map_or_else(|_| Vec::new(), |kernels| group(weighted, kernels))
 }
 
 /// What a touch counts: its weight, halved with every half-life.
@@ -57,22 +61,34 @@ fn weight(seen: &Seen, now: Timestamp) -> f32 {
 
 /// Each item, in turn, joins the group that it is most similar to, or begins one of its own where it is similar to none;
 /// with enough groups it joins the most similar in any case.
-fn group<'a>(items: impl Iterator<Item = (&'a [f32], f32)>) -> Vec<Interest> {
+fn group<'a>(items: impl Iterator<Item = (&'a [f32], f32)>, kernels: &Kernels) -> Vec<Interest> {
     let mut groups: Vec<Group> = Vec::new();
     for (vector, weight) in items.filter(|(_, weight)| *weight > 0.0) {
         let full = groups.len() >= MAX_INTERESTS;
+        let length = kernels.dot(vector, vector).sqrt();
+        let cosine = |group: &Group| {
+            let lengths = group.length * length;
+            if lengths > 0.0 {
+                kernels.dot(&group.sum, vector) / lengths
+            } else {
+                0.0
+            }
+        };
         let similar = groups
             .iter_mut()
-            .map(|group| (cosine(&group.sum, vector), group))
+            .map(|group| (cosine(group), group))
             .max_by(|a, b| a.0.total_cmp(&b.0));
         match similar {
-            Some((similarity, group)) if full || similarity >= SAME_INTEREST => group.add(vector, weight),
+            Some((similarity, group)) if full || similarity >= SAME_INTEREST => {
+                group.add(vector, weight, kernels);
+            }
             _ => {
                 let mut group = Group {
                     sum: vec![0.0; vector.len()],
+                    length: 0.0,
                     weight: 0.0,
                 };
-                group.add(vector, weight);
+                group.add(vector, weight, kernels);
                 groups.push(group);
             }
         }
@@ -96,22 +112,20 @@ fn interests(mut groups: Vec<Group>) -> Vec<Interest> {
     groups.into_iter().map(interest).collect()
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let norms = (dot(a, a) * dot(b, b)).sqrt();
-    if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn grouped<'a>(items: impl Iterator<Item = (&'a [f32], f32)>) -> Vec<Interest> {
+        group(items, Kernels::detect().unwrap())
+    }
 
     #[test]
     fn two_tastes_are_two_interests() {
         let (east, north) = ([1.0_f32, 0.0], [0.0_f32, 1.0]);
         let east_too = [0.9_f32, 0.1];
         let items: [(&[f32], f32); 4] = [(&east, 1.0), (&north, 1.0), (&east_too, 2.0), (&north, 0.5)];
-        let found = group(items.into_iter());
+        let found = grouped(items.into_iter());
         assert_eq!(found.len(), 2);
         assert!((found[0].share - 3.0 / 4.5).abs() < 1e-6, "{found:?}");
         assert!(found[0].vector[0] > 0.9 && found[0].vector[1] < 0.1, "{found:?}");
@@ -123,7 +137,7 @@ mod tests {
         let vectors: Vec<Vec<f32>> = (0..12)
             .map(|at| (0..12).map(|n| f32::from(u8::from(n == at))).collect())
             .collect();
-        let found = group(vectors.iter().map(|vector| (&vector[..], 1.0)));
+        let found = grouped(vectors.iter().map(|vector| (&vector[..], 1.0)));
         assert_eq!(found.len(), MAX_INTERESTS);
         assert!((found.iter().map(|interest| interest.share).sum::<f32>() - 1.0).abs() < 1e-6);
     }
@@ -132,7 +146,7 @@ mod tests {
     fn items_without_weight_or_direction_are_no_interest() {
         let (zero, some) = ([0.0_f32, 0.0], [1.0_f32, 0.0]);
         let items: [(&[f32], f32); 2] = [(&zero, 1.0), (&some, 0.0)];
-        assert_eq!(group(items.into_iter()), []);
+        assert_eq!(grouped(items.into_iter()), []);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn for_you(scene: &Scene<'_>) -> Vec<Candidate> {
         .as_ref()
         .is_some_and(|exclude| exclude.seen || exclude.bought);
     let admits = |row: u32| scene.place_of_row(row).is_some();
-    let found = model.for_you_among(
+    let found = model.for_you(
         &profile,
         scene.now.as_second(),
         (scene.depth, only_new),
@@ -51,11 +51,11 @@ pub(super) fn together(scene: &Scene<'_>, anchors: &[&str], within: Within) -> V
     match within {
         Within::Basket => {
             let profile = profile(scene);
-            let found = model.together_among((&rows, &profile), now, scene.depth, Some(&admits));
+            let found = model.together((&rows, &profile), now, scene.depth, Some(&admits));
             candidates(scene, found, Strategy::BoughtTogether)
         }
         Within::Session => {
-            let found = model.viewed_together_among(&rows, now, scene.depth, Some(&admits));
+            let found = model.viewed_together(&rows, now, scene.depth, Some(&admits));
             candidates(scene, found, Strategy::ViewedTogether)
         }
     }

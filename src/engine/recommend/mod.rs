@@ -57,6 +57,7 @@ use crate::ranking::{Candidate, List, Strategy, blend};
 use crate::signals::Within;
 use anonymous::Anonymous;
 use cache::Kept;
+use charts::Charts;
 use call::Wanted;
 use newest::Newest;
 use pinned::Pinned;
@@ -64,9 +65,15 @@ use scene::Scene;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Items of whole collections in order, kept between calls.
+struct Orders {
+    newest: Newest,
+    charts: Charts,
+}
+
 /// What recommending keeps between calls.
 pub(super) struct Recommender {
-    newest: Arc<Newest>,
+    orders: Arc<Orders>,
     anonymous: Anonymous,
     pinned: Pinned,
 }
@@ -74,7 +81,10 @@ pub(super) struct Recommender {
 impl Recommender {
     pub(super) fn new(ttl: Duration) -> Self {
         Self {
-            newest: Arc::default(),
+            orders: Arc::new(Orders {
+                newest: Newest::default(),
+                charts: Charts::new(ttl),
+            }),
             anonymous: Anonymous::new(ttl),
             pinned: Pinned::default(),
         }
@@ -111,14 +121,14 @@ impl Engine {
         let (ranking, outcome) = if shared {
             let (ranking, outcome) = recommender
                 .anonymous
-                .get(view, call, &wanted, &recommender.newest)?;
+                .get(view, call, &wanted, &recommender.orders)?;
             (ranking, Some(outcome))
         } else {
             let beside = instead
                 .snapshot
                 .map(|id| recommender.pinned.view(self, view, id))
                 .transpose()?;
-            let ranking = rank::rank(view, beside.as_deref(), call, &wanted, &recommender.newest)?;
+            let ranking = rank::rank(view, beside.as_ref(), call, &wanted, &recommender.orders)?;
             (Kept::now(ranking), None)
         };
         let made = ranking.made();
@@ -140,7 +150,7 @@ impl Engine {
 /// What one strategy finds.
 fn gather(scene: &Scene<'_>, strategy: Strategy) -> Result<Vec<Candidate>, EngineError> {
     if let Some(chart) = charts::chart_of(scene, strategy) {
-        return Ok(charts::gather(scene, chart, strategy));
+        return charts::gather(scene, chart, strategy);
     }
     match strategy {
         Strategy::Similar => similar::gather(scene),

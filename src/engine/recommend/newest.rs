@@ -100,8 +100,8 @@ fn field_of(view: &View) -> Option<&'static str> {
 }
 
 fn dated(scene: &Scene<'_>, field: &'static str) -> Result<Vec<Place>, EngineError> {
-    let base = scene.newest.of_snapshot(scene.view, field);
-    let changes = scene.newest.of_changes(scene.view, field);
+    let base = scene.orders.newest.of_snapshot(scene.view, field);
+    let changes = scene.orders.newest.of_changes(scene.view, field);
     let patched: HashSet<Place> = scene.view.live().patched().map(Place::Base).collect();
     let base = base.iter().filter(|(_, place)| !patched.contains(place));
     let mut places: Vec<Place> = merged(base, changes.iter())

@@ -52,7 +52,7 @@ impl Pinned {
 /// What a strategy finds in a snapshot, where the items are now.
 pub(super) fn gather(
     scene: &Scene<'_>,
-    beside: &View,
+    beside: &Arc<View>,
     strategy: Strategy,
 ) -> Result<Vec<Candidate>, EngineError> {
     let selection = rank::selection(beside, scene.wanted)?;

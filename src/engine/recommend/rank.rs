@@ -2,10 +2,9 @@
 
 use super::call::Wanted;
 use super::facts::ViewFacts;
-use super::newest::Newest;
 use super::scene::{Scene, Searched};
 use super::shopper::Shopper;
-use super::{Outcome, Recommend, gather};
+use super::{Orders, Outcome, Recommend, gather};
 use crate::engine::answer::{PlanReport, Took, plan};
 use crate::engine::{EngineError, View};
 use crate::live::{Place, Selection};
@@ -16,6 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 use utoipa::ToSchema;
 
@@ -151,11 +151,11 @@ impl Ranking {
 
 /// Ranks what strategies find in `view`, or, but for fallbacks, in another snapshot `beside` it.
 pub(super) fn rank(
-    view: &View,
-    beside: Option<&View>,
+    view: &Arc<View>,
+    beside: Option<&Arc<View>>,
     call: &Recommend,
     wanted: &Wanted,
-    newest: &Newest,
+    orders: &Orders,
 ) -> Result<Ranking, EngineError> {
     let now = Timestamp::now();
     let filtering = Instant::now();
@@ -172,7 +172,7 @@ pub(super) fn rank(
         call,
         wanted,
         shopper: &shopper,
-        newest,
+        orders,
         now,
         depth: depth(wanted),
         searched: Cell::default(),
@@ -323,7 +323,7 @@ struct Pool {
 
 impl Pool {
     /// What the strategies find that were asked for.
-    fn of(scene: &Scene<'_>, beside: Option<&View>) -> Result<Self, EngineError> {
+    fn of(scene: &Scene<'_>, beside: Option<&Arc<View>>) -> Result<Self, EngineError> {
         let (mut lists, mut tried) = (Vec::new(), Vec::new());
         for part in &scene.wanted.parts {
             let mut candidates = match beside {

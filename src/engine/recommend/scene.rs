@@ -1,15 +1,16 @@
 //! What every strategy looks at: one view, what may be shown of it, and who it is for.
 
 use super::call::{Recommend, Wanted};
-use super::newest::Newest;
+use super::Orders;
 use super::shopper::Shopper;
 use crate::engine::{EngineError, View};
 use crate::live::{self, Asked, Place, SearchReport, Selection};
 use crate::ranking::{Candidate, Strategy};
-use alike_indexes::{Effort, Scratch};
+use alike_indexes::{Effort, RowId, Scratch};
 use jiff::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 thread_local! {
@@ -26,14 +27,14 @@ pub(super) struct Searched {
 
 /// One view as a call sees it.
 pub(super) struct Scene<'a> {
-    pub(super) view: &'a View,
+    pub(super) view: &'a Arc<View>,
     pub(super) selection: &'a Selection<'a>,
     /// Places that are not to be returned.
     pub(super) excluded: &'a HashSet<Place>,
     pub(super) call: &'a Recommend,
     pub(super) wanted: &'a Wanted,
     pub(super) shopper: &'a Shopper,
-    pub(super) newest: &'a Newest,
+    pub(super) orders: &'a Orders,
     pub(super) now: Timestamp,
     /// How many candidates each strategy is to find.
     pub(super) depth: usize,
@@ -61,29 +62,26 @@ impl Scene<'_> {
     /// Where an item of the snapshot's row is now, if it may be returned: a row that was replaced since has its item
     /// elsewhere.
     pub(super) fn place_of_row(&self, row: u32) -> Option<Place> {
-        let place = Place::Base(alike_indexes::RowId(row));
-        if self.view.live().vector(place).is_some() {
+        let row = RowId(row);
+        if self.view.live().is_alive(row) {
+            let place = Place::Base(row);
             return self.admits(place).then_some(place);
         }
-        self.place(self.view.snapshot().item_id(alike_indexes::RowId(row))?)
+        self.place(self.view.snapshot().item_id(row)?)
     }
 
-    /// The items nearest to a vector that may be returned, but for some, best first, as many as a strategy is to find.
+    /// The items of `among` nearest to a vector that may be returned, best first, as many as are wanted.
     pub(super) fn nearest(
         &self,
         vector: &[f32],
-        effort: Effort,
+        among: &Selection<'_>,
+        (wanted, effort): (usize, Effort),
         strategy: Strategy,
-        but: &HashSet<Place>,
     ) -> Result<Vec<Candidate>, EngineError> {
         // What is left out afterwards is found too, so as many more are looked for.
-        let hidden = self
-            .excluded
-            .union(but)
-            .filter(|&&place| self.selection.admits(place));
-        let hidden = hidden.count();
+        let hidden = self.excluded.iter().filter(|&&place| among.admits(place));
         let asked = Asked {
-            k: self.depth + hidden,
+            k: wanted + hidden.count(),
             effort,
         };
         let started = Instant::now();
@@ -91,10 +89,11 @@ impl Scene<'_> {
             let report = self
                 .view
                 .live()
-                .search(vector, asked, self.selection, scratch, found);
+                .search(vector, asked, among, scratch, found);
             report.map(|report| {
-                let is_hidden = |place: Place| self.excluded.contains(&place) || but.contains(&place);
-                let shown = found.iter().filter(|found| !is_hidden(found.place));
+                let shown = found
+                    .iter()
+                    .filter(|found| !self.excluded.contains(&found.place));
                 let candidates = shown.map(|found| Candidate {
                     place: found.place,
                     score: found.score,
@@ -103,7 +102,7 @@ impl Scene<'_> {
                 (report, candidates.collect::<Vec<_>>())
             })
         })?;
-        found.truncate(self.depth);
+        found.truncate(wanted);
         self.note(report, started.elapsed());
         Ok(found)
     }

@@ -4,7 +4,6 @@ use super::scene::Scene;
 use crate::engine::EngineError;
 use crate::engine::query::resolve_examples;
 use crate::ranking::{Candidate, Strategy};
-use std::collections::HashSet;
 
 /// Items like those of the call, or else like its basket, moved away from those it does not want. Examples that this view
 /// does not have are passed over here; the call's own view refuses them before.
@@ -20,9 +19,9 @@ pub(super) fn gather(scene: &Scene<'_>) -> Result<Vec<Candidate>, EngineError> {
     scene
         .nearest(
             &examples.vector,
-            scene.call.effort,
+            scene.selection,
+            (scene.depth, scene.call.effort),
             Strategy::Similar,
-            &HashSet::new(),
         )
         .map_err(|error| match error {
             EngineError::Index(error) => EngineError::invalid("like", error.to_string()),

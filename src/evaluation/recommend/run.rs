@@ -255,7 +255,7 @@ impl Asked<'_> {
             (Strategy::ViewedTogether, Some(model)) => self.visits(model, tally),
             (Strategy::ForYou, Some(model)) => self.users(tally, &|history| {
                 let (now, new) = (self.options.split_at, self.options.exclude_seen);
-                items(model.for_you_among(history, now, (CUTOFF, new), Some(&|item| self.was_there(item))))
+                items(model.for_you(history, now, (CUTOFF, new), Some(&|item| self.was_there(item))))
             }),
             _ => {
                 let chart = self.chart();
@@ -314,7 +314,7 @@ impl Asked<'_> {
         let now = self.options.split_at;
         let admits = |item: u32| self.was_there(item);
         let (ranking, took) =
-            timed(|| items(model.together_among((&rest, history), now, CUTOFF, Some(&admits))));
+            timed(|| items(model.together((&rest, history), now, CUTOFF, Some(&admits))));
         tally.answer(&ranking, &wanted, took)
     }
 
@@ -326,10 +326,10 @@ impl Asked<'_> {
                 let now = self.options.split_at;
                 let (ranking, took) = timed(|| {
                     let (seen, of) = (&visit.items[..next], Some(&admits as _));
-                    let found = model.viewed_together_among(seen, now, CUTOFF, of);
+                    let found = model.viewed_together(seen, now, CUTOFF, of);
                     // Where nobody only looked, what is bought together is what is looked at together.
                     items(if found.is_empty() {
-                        model.together_among((seen, &[]), now, CUTOFF, of)
+                        model.together((seen, &[]), now, CUTOFF, of)
                     } else {
                         found
                     })

@@ -59,12 +59,10 @@ pub(in crate::http) async fn by_placement(
     let (mut parts, _body) = request.into_parts();
     let asked = parts.uri.path_and_query().cloned();
     let key = asked.as_ref().map_or("", |asked| asked.as_str());
-    if let Some(response) = app.kept_answer(Of::Placement, key, &parts.headers) {
-        return Ok(response);
-    }
     let path = Path::<(String, String)>::from_request_parts(&mut parts, &app).await?;
     let Params(params) = Params::<PlacementParams>::from_request_parts(&mut parts, &app).await?;
-    app.make_answer(key, &parts.headers, maker(path.0, params)).await
+    let maker = maker(path.0, params);
+    app.make_answer(Of::Placement, key, &parts.headers, maker).await
 }
 
 fn maker((collection, placement): (String, String), params: PlacementParams) -> Maker {
