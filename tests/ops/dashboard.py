@@ -31,6 +31,14 @@ def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield panel
 
 
+def cells(panel: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """The cells of the grid that a panel takes, as column and line."""
+    at = panel["gridPos"]
+    for x in range(at["x"], at["x"] + at["w"]):
+        for y in range(at["y"], at["y"] + at["h"]):
+            yield x, y
+
+
 def queries(dashboard: dict[str, Any]) -> list[Query]:
     found = [
         Query(panel["title"], target["refId"], substituted(target["expr"]))

@@ -35,6 +35,19 @@ DASHBOARD = OPS / "grafana" / "dashboards" / "alike.json"
 COLLECTION = "/v1/collections/products"
 SEARCH = f"{COLLECTION}/search"
 SEARCH_BODY = {"text": "warm coat", "limit": 5}
+PLACEMENT = f"{COLLECTION}/placements/home"
+EXPERIMENT = "/v1/experiments/home-page"
+# What a process that may write is told before the replicas start, which may not.
+DEFINED = {
+    PLACEMENT: {"strategy": "trending", "window": "24h", "limit": 5},
+    EXPERIMENT: {
+        "collection": "products",
+        "variants": [
+            {"name": "control", "weight": 1, "placement": "home"},
+            {"name": "personal", "weight": 1, "settings": {"strategy": "for_you"}},
+        ],
+    },
+}
 
 
 def temporary_folder(case: Any) -> Path:
@@ -187,8 +200,17 @@ class MonitoringFilesTest(unittest.TestCase):
         for panel in shown:
             for part in (panel, *panel["targets"]):
                 self.assertEqual(part["datasource"], {"type": "prometheus", "uid": uid}, panel["title"])
-        ids = [panel["id"] for panel in shown]
+        rows = [panel for panel in dashboard.load(DASHBOARD)["panels"] if panel["type"] == "row"]
+        ids = [panel["id"] for panel in (*rows, *shown)]
         self.assertEqual(len(ids), len(set(ids)), "two panels with one id")
+
+    def test_no_panel_of_the_dashboard_lies_on_another(self) -> None:
+        taken: dict[tuple[int, int], str] = {}
+        for panel in dashboard.load(DASHBOARD)["panels"]:
+            for cell in dashboard.cells(panel):
+                self.assertLess(cell[0], 24, f"{panel['title']}: a row has 24 columns")
+                self.assertNotIn(cell, taken, f"{panel['title']} lies on {taken.get(cell)}")
+                taken[cell] = panel["title"]
 
 
 class FrontDoorTest(unittest.TestCase):
@@ -314,16 +336,29 @@ def catalog() -> str:
 
 
 def build(folder: Path) -> Path:
-    """A data folder with one published collection, made by the real `alike build`."""
+    """A read-only data folder: one collection, made by the real `alike build`, with a placement and an experiment."""
     data, source = folder / "data", folder / "catalog.jsonl"
     source.write_text(catalog())
     flags = ["--collection", "products", "--input", str(source), "--id", "id", "--embed", "title"]
     command = [str(BINARY), "build", "--data", str(data), *flags, "--filter", "price,category"]
     built = subprocess.run(command, cwd=HOME.parent, capture_output=True, text=True)
     assert built.returncode == 0, f"{' '.join(command)}:\n{built.stdout}{built.stderr}"
+    define(data, folder / "writer.log")
     for path in (data, *data.rglob("*")):
         path.chmod(path.stat().st_mode & ~0o222)
     return data
+
+
+def define(data: Path, log: Path) -> None:
+    """Has a replica that may still write keep a placement and an experiment in the data folder."""
+    writer = Replica("the writer", BINARY, HOME, data, log)
+    try:
+        writer.start()
+        for path, body in DEFINED.items():
+            answer = call(writer.port, "PUT", path, body)
+            assert answer.status == 201, f"PUT {path}: {answer.status} {answer.body.decode()}"
+    finally:
+        writer.stop()
 
 
 def fingerprint(data: Path) -> dict[str, str]:
@@ -335,16 +370,48 @@ def fingerprint(data: Path) -> dict[str, str]:
 
 def mixed_traffic(port: int, turn: int) -> None:
     """One of each kind of call that the dashboard counts, some of them wrong on purpose."""
-    event = {"collection": "products", "type": "view", "item": f"item-{turn % 50}", "user": "u1", "session": "s1"}
     call(port, "POST", SEARCH, {"text": f"warm coat {turn}", "limit": 5})
     call(port, "POST", SEARCH, {"text": "lamp", "filter": {"price": {"lt": 40}}, "limit": 5})
     call(port, "POST", SEARCH, {"text": "lamp", "exact": True})
-    call(port, "POST", f"{COLLECTION}/recommend", {"like": ["item-1"], "limit": 5})
-    call(port, "GET", f"{COLLECTION}/trending?window=24h&limit=5")
     call(port, "GET", f"{COLLECTION}/items/item-1")
-    call(port, "POST", "/v1/events", event)
-    call(port, "POST", "/v1/events", event | {"type": "no-such-type"})
     call(port, "POST", SEARCH, {"no_such_field": 1})
+    recommendations(port)
+    events(port, turn)
+    experiment(port, turn)
+
+
+def recommendations(port: int) -> None:
+    """Some strategies, a call that a fallback fills up, and the answers that everybody shares."""
+    call(port, "POST", f"{COLLECTION}/recommend", {"like": ["item-1"], "limit": 5})
+    call(port, "POST", f"{COLLECTION}/recommend", {"strategy": "for_you", "user": "u1", "limit": 5})
+    # Nobody has bought anything: other strategies fill up.
+    call(port, "POST", f"{COLLECTION}/recommend", {"strategy": "bought_together", "basket": ["item-1"], "limit": 5})
+    call(port, "GET", f"{COLLECTION}/trending?window=24h&limit=5")
+    call(port, "GET", f"{COLLECTION}/recommend/home")
+
+
+def events(port: int, turn: int) -> None:
+    """A good event, one that was sent before, one of an item that is not there, one that is wrong, a query of UBI."""
+    event = {"collection": "products", "type": "view", "item": f"item-{turn % 50}", "user": "u1", "session": "s1"}
+    call(port, "POST", "/v1/events", event)
+    call(port, "POST", "/v1/events", event | {"item": "item-2", "id": "sent-every-time"})
+    call(port, "POST", "/v1/events", event | {"item": "no-such-item"})
+    call(port, "POST", "/v1/events", event | {"type": "no-such-type"})
+    call(port, "POST", "/v1/events?collection=products", {"query_id": f"q{turn}", "user_query": "lamp"})
+
+
+def experiment(port: int, turn: int) -> None:
+    """A shopper sees two pages of the experiment and clicks on the second; another click names no answer of ours.
+
+    nginx takes turns: two pages are one of each replica, so whichever gets the click has counted its shopper.
+    """
+    shopper = {"user": f"u{turn % 7}"}
+    for _ in range(2):
+        page = shopper | {"experiment": EXPERIMENT.rpartition("/")[2], "limit": 5}
+        answer = call(port, "POST", f"{COLLECTION}/recommend", page)
+    click = shopper | {"collection": "products", "type": "click", "item": "item-3"}
+    for named in (answer.json().get("recommendation_id", "none"), "not-ours"):
+        call(port, "POST", "/v1/events", click | {"recommendation_id": named})
 
 
 class Traffic(threading.Thread):
@@ -445,7 +512,7 @@ class StackTest(unittest.TestCase):
         self.wait_until_scraped()
         wait_until(lambda: all(rule["health"] != "unknown" for rule in self.prometheus.alerts()), "alerts evaluated")
         rules = self.prometheus.alerts()
-        self.assertGreaterEqual(len(rules), 7)
+        self.assertGreaterEqual(len(rules), 9)
         for rule in rules:
             self.prometheus.query(rule["query"])
             self.assertEqual(rule["health"], "ok", rule)
