@@ -28,7 +28,7 @@
 //! body_limit_bytes = 8388608         # a larger body is answered 413
 //! max_in_flight = 256                # further requests are answered 429 with Retry-After
 //! drain_timeout_ms = 15000           # SIGTERM: how long requests in flight may take
-//! trending_ttl_ms = 5000             # how long a trending list is reused
+//! trending_ttl_ms = 5000             # how long charts, and answers that everybody shares, are reused
 //! scroll_ttl_ms = 60000              # how long a scroll's view is held between two pages
 //! long_text = "truncate"             # truncate | refuse: texts to encode or rank that are longer than the model reads
 //! verify = "auto"                    # quick | auto | full: what is checked before a snapshot is served

@@ -8,9 +8,11 @@ use super::view::{
 use std::cell::RefCell;
 
 /// Features of a candidate for a user.
-pub(super) const USER_FEATURES: usize = 17;
+pub(super) const USER_FEATURES: usize = 24;
+/// Among them, whether the user has the item.
+const HAS: usize = 14;
 /// Features of a candidate for a basket.
-pub(super) const BASKET_FEATURES: usize = 14;
+pub(super) const BASKET_FEATURES: usize = 19;
 
 /// Days after which what a user did with an item says half as much about what comes next.
 pub(super) const PROFILE_HALF_LIFE: f32 = 120.0;
@@ -329,7 +331,15 @@ fn user_features(
         times,
         has,
         back,
-        // By vectors; filled in when all candidates are known.
+        // What is known of an item says something else about one that the user has than about one that is new to them.
+        has * of(LinkKind::Recent),
+        has * of(LinkKind::Lasting),
+        has * of(LinkKind::Basket),
+        has * known[NOW_POPULAR],
+        has * known[POPULAR],
+        back * recent,
+        // By vectors, and that of an item that the user has; filled in when all candidates are known.
+        0.0,
         0.0,
     ]
 }
@@ -352,14 +362,16 @@ fn again(seen: Option<&Seen>, known: &[f32; ITEM_COLUMNS]) -> [f32; 4] {
     }
 }
 
-/// Fills in the likeness by vectors.
+/// Fills in the likeness by vectors, the last two features.
 fn like(found: &mut [Found<USER_FEATURES>], likeness: &dyn Fn(u32) -> f32) {
     let values: Vec<f32> = found.iter().map(|found| likeness(found.item)).collect();
     let mut best = BestSums::default();
     values.iter().for_each(|value| best.offer(*value));
     let unit = best.mean(values.len());
     for (found, value) in found.iter_mut().zip(values) {
-        found.features[USER_FEATURES - 1] = level(value, unit);
+        let level = level(value, unit);
+        let has = found.features[HAS];
+        found.features[USER_FEATURES - 2..].copy_from_slice(&[level, has * level]);
     }
 }
 
@@ -458,5 +470,10 @@ fn basket_features(
         times,
         has,
         back,
+        has * of(kind),
+        has * of(LinkKind::Recent),
+        has * known[NOW_POPULAR],
+        has * known[POPULAR],
+        back * recent,
     ]
 }

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 /// Candidates that the user's vector finds.
-const BY_VECTOR: usize = 100;
+const BY_VECTOR: usize = 50;
 /// Numbers of the section of blends.
 pub(super) const BLENDS: usize = 2 * USER_FEATURES + 3 * BASKET_FEATURES;
 

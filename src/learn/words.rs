@@ -16,7 +16,7 @@ use super::ModelError;
 use std::ops::Range;
 
 /// The version this binary writes and reads.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const MAGIC: [u32; 2] = [u32::from_le_bytes(*b"ALIK"), u32::from_le_bytes(*b"Erec")];
 const HEADER: usize = 16;
 

@@ -291,7 +291,25 @@ fn columns_and_values_agree() {
         assert!(!passing.is_empty() && passing.len() < live.len());
         assert_eq!(selected, passing);
         assert_eq!(selection.count(), passing.len());
+        without_some(&live, &selection);
     }
+}
+
+/// Of the items of a selection, those that are taken out are missing, and no others.
+#[track_caller]
+fn without_some(live: &Live, selection: &Selection<'_>) {
+    let places = |selection: &Selection<'_>| -> Vec<Place> {
+        let items = live.items_after(selection, None);
+        items.map(|item| item.unwrap().place).collect()
+    };
+    let all = places(selection);
+    let out: Vec<Place> = all.iter().copied().step_by(7).collect();
+    let unknown = [Place::Live(Position(u64::MAX))];
+    let rest = selection.without(out.iter().copied().chain(unknown));
+    let expected: Vec<Place> = all.iter().copied().filter(|place| !out.contains(place)).collect();
+    assert_eq!(places(&rest), expected);
+    assert_eq!(rest.count(), expected.len());
+    assert!(out.iter().all(|&place| !rest.admits(place) && selection.admits(place)));
 }
 
 #[test]

@@ -405,6 +405,29 @@ fn answers_for_everybody_can_be_held_at_the_edge() {
 }
 
 #[test]
+fn an_answer_past_its_time_is_given_while_the_next_one_is_made() {
+    let (_data, server) = own_shop("1000");
+    let bought = |item: &str, times: usize| {
+        let event = |at| json!({"collection": "shop", "type": "purchase", "item": item, "user": format!("{item}-{at}")});
+        let events: Vec<Value> = (0..times).map(event).collect();
+        server.post("/v1/events", &json!(events)).json();
+    };
+    let path = format!("{SHOP}/trending?limit=1");
+    bought("SHO-5", 20);
+    assert_eq!(server.get(&path).ids(), ["SHO-5"]);
+    bought("ELE-3", 40);
+    poll("the list with what came since", || {
+        (server.get(&path).ids() == ["ELE-3"]).then_some(())
+    });
+    let outcome = |name: &str| {
+        let series = format!("alike_trending_cache_requests_total{{outcome=\"{name}\"}}");
+        server.metric(&series).unwrap_or_default()
+    };
+    assert_eq!(outcome("miss"), 1.0, "nobody waited for the second list");
+    assert!(outcome("stale") >= 1.0);
+}
+
+#[test]
 fn what_is_deleted_or_changed_is_not_shown_from_a_kept_answer() {
     let (_data, server) = placed_new("60000");
     assert_eq!(home(&server).ids(), NEWEST);

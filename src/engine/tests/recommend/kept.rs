@@ -58,6 +58,48 @@ fn a_placement_is_ranked_once_for_everybody() {
 }
 
 #[test]
+fn a_chart_is_put_in_order_once_for_all_filters() {
+    let data = tempfile::tempdir().unwrap();
+    let engine = keeping(data.path());
+    let bought = |item: &str, user: &str| {
+        let kind = crate::signals::EventType::Purchase;
+        let event = crate::signals::Event {
+            user: Some(user.to_owned()),
+            ..crate::signals::Event::new(SHOP, kind, item)
+        };
+        let view = engine.view(SHOP).unwrap();
+        view.signals().record(&[event]).unwrap();
+    };
+    let trending = |filter: Option<Value>| {
+        let placement = Placement {
+            filter,
+            fallback: Some(Vec::new()),
+            ..by(Strategy::Trending)
+        };
+        let call = Recommend {
+            settings: placement,
+            ..Recommend::default()
+        };
+        ids(&ask(&engine, &call)).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (item, users) in [("east0", 3), ("above1", 2), ("above0", 1)] {
+        (0..users).for_each(|user| bought(item, &format!("{item}{user}")));
+    }
+    assert_eq!(trending(None), ["east0", "above1", "above0"]);
+    (0..9).for_each(|user| bought("above0", &format!("late{user}")));
+    let green = json!({"color": "green"});
+    assert_eq!(trending(Some(green)), ["above1", "above0"], "the order of the chart that is kept");
+    write_shop(&engine, vec![delete("east0"), Change::Upsert(shop_item(0))]);
+    assert_eq!(
+        trending(None),
+        ["east0", "above1", "above0"],
+        "an item that was written anew is found again"
+    );
+    write_shop(&engine, vec![delete("above1")]);
+    assert_eq!(trending(None), ["east0", "above0"]);
+}
+
+#[test]
 fn what_was_deleted_is_not_shown_from_a_kept_ranking() {
     let data = tempfile::tempdir().unwrap();
     let engine = keeping(data.path());
