@@ -200,7 +200,11 @@ impl App {
         if peeked.refresh {
             self.renew(key.to_owned(), peeked.kept.clone());
         }
-        let outcome = if peeked.stale { Outcome::Stale } else { Outcome::Hit };
+        let outcome = if peeked.stale {
+            Outcome::Stale
+        } else {
+            Outcome::Hit
+        };
         answer.of.count(self, outcome);
         Some((answer.of.route(), answer.sent.response(self, headers)))
     }
@@ -228,7 +232,10 @@ impl App {
     ) -> Result<Response, Problem> {
         let first = Arc::clone(&maker);
         let made = self.run(move |app| first(app, false)).await?;
-        Ok(self.keep_answer(key, of, made, maker).sent.response(self, headers))
+        Ok(self
+            .keep_answer(key, of, made, maker)
+            .sent
+            .response(self, headers))
     }
 
     fn keep_answer(&self, key: &str, of: Of, made: Made, maker: Maker) -> Arc<Answer> {

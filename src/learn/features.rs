@@ -98,7 +98,11 @@ impl Scratch {
     /// The sums of an item; none where there is no such item.
     fn cell(&mut self, item: u32) -> Option<&mut Cell> {
         let slot = self.slots.get_mut(item as usize)?;
-        if self.cells.get(*slot as usize).is_none_or(|cell| cell.item != item) {
+        if self
+            .cells
+            .get(*slot as usize)
+            .is_none_or(|cell| cell.item != item)
+        {
             *slot = self.cells.len() as u32;
             self.cells.push(Cell {
                 item,
@@ -301,7 +305,11 @@ fn choose(
         let popularity = view.popularity.get(cell.item as usize).copied().unwrap_or(0.0);
         Some((cell.item, base + 0.3 * popularity + again))
     };
-    best_admitted(scratch.cells.iter().filter_map(rough).collect(), ask.most, ask.admits)
+    best_admitted(
+        scratch.cells.iter().filter_map(rough).collect(),
+        ask.most,
+        ask.admits,
+    )
 }
 
 fn user_features(
@@ -442,7 +450,11 @@ fn choose_for_basket(
         let candidate = cell.place != IN_BASKET && (base > LEAST_LEVEL || used || alike);
         candidate.then_some((cell.item, base))
     };
-    best_admitted(scratch.cells.iter().filter_map(rough).collect(), ask.most, ask.admits)
+    best_admitted(
+        scratch.cells.iter().filter_map(rough).collect(),
+        ask.most,
+        ask.admits,
+    )
 }
 
 fn basket_features(

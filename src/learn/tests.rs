@@ -90,11 +90,22 @@ fn what_is_unknown_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let model = open(&trained(), folder.path());
     assert!(model.for_you(&[], 90 * DAY, (5, false), None).is_empty());
-    assert!(model.for_you(&[touch(999, 80)], 90 * DAY, (5, false), None).is_empty());
+    assert!(
+        model
+            .for_you(&[touch(999, 80)], 90 * DAY, (5, false), None)
+            .is_empty()
+    );
     assert!(model.together((&[999], &[]), 90 * DAY, 5, None).is_empty());
     assert!(model.together((&[], &[]), 90 * DAY, 5, None).is_empty());
-    assert!(model.viewed_together(&[1], 90 * DAY, 5, None).is_empty(), "no visits");
-    assert!(model.for_you(&[touch(1, 80)], 90 * DAY, (0, false), None).is_empty());
+    assert!(
+        model.viewed_together(&[1], 90 * DAY, 5, None).is_empty(),
+        "no visits"
+    );
+    assert!(
+        model
+            .for_you(&[touch(1, 80)], 90 * DAY, (0, false), None)
+            .is_empty()
+    );
     let odd = |item: u32| item % 2 == 1;
     let found = model.for_you(&[touch(2, 80)], 90 * DAY, (4, true), Some(&odd));
     assert!(

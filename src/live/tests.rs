@@ -309,7 +309,10 @@ fn without_some(live: &Live, selection: &Selection<'_>) {
     let expected: Vec<Place> = all.iter().copied().filter(|place| !out.contains(place)).collect();
     assert_eq!(places(&rest), expected);
     assert_eq!(rest.count(), expected.len());
-    assert!(out.iter().all(|&place| !rest.admits(place) && selection.admits(place)));
+    assert!(
+        out.iter()
+            .all(|&place| !rest.admits(place) && selection.admits(place))
+    );
 }
 
 #[test]

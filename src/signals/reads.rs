@@ -63,12 +63,7 @@ impl Signals {
     }
 
     /// Every item of a chart with its score, in no order.
-    pub fn whole_chart(
-        &self,
-        chart: Chart,
-        segment: Option<&str>,
-        now: Timestamp,
-    ) -> Vec<(Arc<str>, f64)> {
+    pub fn whole_chart(&self, chart: Chart, segment: Option<&str>, now: Timestamp) -> Vec<(Arc<str>, f64)> {
         let state = self.state();
         let mut all = Vec::new();
         let mut add = |item: u32, score: f64| all.push((state.items.shared_id(item), score));

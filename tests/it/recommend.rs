@@ -396,6 +396,16 @@ fn answers_for_everybody_can_be_held_at_the_edge() {
         assert_eq!(server.ask("HEAD", &path, None).etag, first.etag);
     }
     assert_eq!(home(&server).ids(), NEWEST);
+    let requests = |method: &str, status: u16| {
+        let route = "/v1/collections/{collection}/trending";
+        let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
+        server.metric(&format!("alike_http_requests_total{{{labels}}}"))
+    };
+    assert_eq!(
+        (requests("GET", 200), requests("GET", 304), requests("HEAD", 200)),
+        (Some(6.0), Some(6.0), Some(2.0)),
+        "kept answers are requests like others"
+    );
     let hits = server.metric("alike_placement_cache_requests_total{outcome=\"hit\"}");
     assert!(hits.unwrap() >= 7.0, "{hits:?}");
     assert_eq!(

@@ -1,7 +1,7 @@
 //! What every strategy looks at: one view, what may be shown of it, and who it is for.
 
-use super::call::{Recommend, Wanted};
 use super::Orders;
+use super::call::{Recommend, Wanted};
 use super::shopper::Shopper;
 use crate::engine::{EngineError, View};
 use crate::live::{self, Asked, Place, SearchReport, Selection};
@@ -86,14 +86,9 @@ impl Scene<'_> {
         };
         let started = Instant::now();
         let (report, mut found) = SCRATCH.with_borrow_mut(|(scratch, found)| {
-            let report = self
-                .view
-                .live()
-                .search(vector, asked, among, scratch, found);
+            let report = self.view.live().search(vector, asked, among, scratch, found);
             report.map(|report| {
-                let shown = found
-                    .iter()
-                    .filter(|found| !self.excluded.contains(&found.place));
+                let shown = found.iter().filter(|found| !self.excluded.contains(&found.place));
                 let candidates = shown.map(|found| Candidate {
                     place: found.place,
                     score: found.score,

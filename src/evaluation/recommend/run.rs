@@ -313,8 +313,7 @@ impl Asked<'_> {
         let history = history.map_or(&[][..], |history| &history.touches);
         let now = self.options.split_at;
         let admits = |item: u32| self.was_there(item);
-        let (ranking, took) =
-            timed(|| items(model.together((&rest, history), now, CUTOFF, Some(&admits))));
+        let (ranking, took) = timed(|| items(model.together((&rest, history), now, CUTOFF, Some(&admits))));
         tally.answer(&ranking, &wanted, took)
     }
 

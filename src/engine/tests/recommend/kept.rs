@@ -80,7 +80,10 @@ fn a_chart_is_put_in_order_once_for_all_filters() {
             settings: placement,
             ..Recommend::default()
         };
-        ids(&ask(&engine, &call)).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        ids(&ask(&engine, &call))
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     for (item, users) in [("east0", 3), ("above1", 2), ("above0", 1)] {
         (0..users).for_each(|user| bought(item, &format!("{item}{user}")));
@@ -88,7 +91,11 @@ fn a_chart_is_put_in_order_once_for_all_filters() {
     assert_eq!(trending(None), ["east0", "above1", "above0"]);
     (0..9).for_each(|user| bought("above0", &format!("late{user}")));
     let green = json!({"color": "green"});
-    assert_eq!(trending(Some(green)), ["above1", "above0"], "the order of the chart that is kept");
+    assert_eq!(
+        trending(Some(green)),
+        ["above1", "above0"],
+        "the order of the chart that is kept"
+    );
     write_shop(&engine, vec![delete("east0"), Change::Upsert(shop_item(0))]);
     assert_eq!(
         trending(None),
