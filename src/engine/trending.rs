@@ -99,7 +99,10 @@ impl TrendingCache {
             move || Ok(self::compute(&view, &query, filter.as_ref()))
         };
         let (list, outcome) = self.lists.get(key(view, query), query.renew, compute, again)?;
-        metrics.trending_requested(outcome);
+        // What is renewed in the background was nobody's request.
+        if !query.renew {
+            metrics.trending_requested(outcome);
+        }
         Ok(Charted {
             hits: shown(view, query, &list.value)?,
             made: list.made(),

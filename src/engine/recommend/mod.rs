@@ -135,6 +135,8 @@ impl Engine {
         let answer = ranking
             .value
             .shown(view, wanted.fields.as_deref(), (outcome, made))?;
+        // What is renewed in the background was nobody's request.
+        let outcome = outcome.filter(|_| !call.renew);
         self.metrics
             .recommended(view.collection(), &answer.strategies, outcome, started.elapsed());
         Ok(answer)

@@ -96,7 +96,8 @@ fn a_chart_is_put_in_order_once_for_all_filters() {
         ["above1", "above0"],
         "the order of the chart that is kept"
     );
-    write_shop(&engine, vec![delete("east0"), Change::Upsert(shop_item(0))]);
+    write_shop(&engine, vec![delete("east0")]);
+    write_shop(&engine, vec![Change::Upsert(shop_item(0))]);
     assert_eq!(
         trending(None),
         ["east0", "above1", "above0"],
