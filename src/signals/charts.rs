@@ -26,6 +26,7 @@ use super::reads::Chart;
 use super::repeats::{Change, Repeats};
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 
 const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
 /// Twice the longest window, one hour that it covers in part, and one for events dated a few minutes ahead.
@@ -193,11 +194,12 @@ impl Charts {
         true
     }
 
-    /// Tells `each` of every item of a chart and its score, in no order; of nothing where the segment has none.
+    /// Tells `each` of every item of a chart among `items` and its score; of nothing where the segment has none.
     pub(super) fn each(
         &self,
         (chart, segment): (Chart, Option<&str>),
         now: f64,
+        items: Range<u32>,
         each: &mut dyn FnMut(u32, f64),
     ) {
         let counts = match segment {
@@ -210,12 +212,12 @@ impl Charts {
             Chart::Trending(wanted) => {
                 let seconds = window(wanted);
                 let decay = Decay::new(HOURS.seconds, Span::last(seconds, now, Some(seconds / 2.0)));
-                counts.hours.each(&|buckets| decay.score(buckets), each);
+                counts.hours.each(items, &|buckets| decay.score(buckets), each);
             }
             Chart::Popular => {
                 let seconds = f64::from(WEEKS.kept * WEEKS.seconds);
                 let decay = Decay::new(WEEKS.seconds, Span::last(seconds, now, Some(POPULAR_HALF_LIFE)));
-                counts.weeks.each(&|buckets| decay.score(buckets), each);
+                counts.weeks.each(items, &|buckets| decay.score(buckets), each);
             }
             Chart::Rising(wanted) => {
                 let seconds = window(wanted);
@@ -228,7 +230,7 @@ impl Charts {
                 };
                 let before = Decay::new(HOURS.seconds, before);
                 let score = |buckets: &[(u32, u32)]| rising(recent.score(buckets), before.score(buckets));
-                counts.hours.each(&score, each);
+                counts.hours.each(items, &score, each);
             }
         }
     }

@@ -60,8 +60,8 @@ impl World {
     ) -> Vec<(String, f64)> {
         let mut best = Best::new(limit);
         let mut offer = |item: u32, score: f64| best.offer(score, self.names.id(item), admits);
-        self.charts
-            .each(of, now.as_millisecond() as f64 / 1e3, &mut offer);
+        let (now, items) = (now.as_millisecond() as f64 / 1e3, 0..self.names.len() as u32);
+        self.charts.each(of, now, items, &mut offer);
         best.into_list()
     }
 
@@ -287,7 +287,7 @@ fn a_flood_of_items_stays_within_the_limits_and_keeps_the_popular() {
     }
     let all = |buckets: &[(u32, u32)]| -> f64 { buckets.iter().map(|(_, units)| f64::from(*units)).sum() };
     let mut best = Best::new(1);
-    counts.each(&all, &mut |item, score| {
+    counts.each(0..names.len() as u32, &all, &mut |item, score| {
         best.offer(score, names.id(item), &|_| true);
     });
     assert_eq!(ids(&best.into_list()), ["popular"]);

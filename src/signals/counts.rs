@@ -5,6 +5,7 @@ use super::items::Items;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
+use std::ops::Range;
 
 /// What counts may hold in memory. Beyond it, the items with the least are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +110,11 @@ impl Counts {
         }
     }
 
-    /// Tells `each` of every item whose score is above 0, in no order.
-    pub(super) fn each(&self, score: &Score<'_>, each: &mut dyn FnMut(u32, f64)) {
+    /// Tells `each` of every item among `items` whose score is above 0.
+    pub(super) fn each(&self, items: Range<u32>, score: &Score<'_>, each: &mut dyn FnMut(u32, f64)) {
         let mut stretches = Vec::new();
-        for (&item, buckets) in &self.items {
+        let held = items.filter_map(|item| Some((item, self.items.get(&item)?)));
+        for (item, buckets) in held {
             stretches.clear();
             stretches.extend(buckets.iter().map(|bucket| (bucket.at, bucket.units)));
             let score = score(&stretches);

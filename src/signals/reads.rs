@@ -10,6 +10,9 @@ use crate::learn::{Basket, History, Interactions};
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// Items of a chart that are looked at before waiting events have their turn: some tenths of a millisecond.
+const AT_ONCE: u32 = 4_096;
+
 /// One item that a user or session has touched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
@@ -58,16 +61,24 @@ impl Signals {
         let state = self.state();
         let mut best = Best::new(limit);
         let mut offer = |item: u32, score: f64| best.offer(score, state.items.id(item), admits);
-        state.charts.each((chart, segment), seconds(now), &mut offer);
+        let items = 0..state.items.len() as u32;
+        state
+            .charts
+            .each((chart, segment), seconds(now), items, &mut offer);
         best.into_list()
     }
 
-    /// Every item of a chart with its score, in no order.
+    /// Every item of a chart with its score, in no order. Events are counted meanwhile, so that nobody waits for a long
+    /// chart: it may have some of those that come while it is made.
     pub fn whole_chart(&self, chart: Chart, segment: Option<&str>, now: Timestamp) -> Vec<(Arc<str>, f64)> {
-        let state = self.state();
         let mut all = Vec::new();
-        let mut add = |item: u32, score: f64| all.push((state.items.shared_id(item), score));
-        state.charts.each((chart, segment), seconds(now), &mut add);
+        let items = self.state().items.len() as u32;
+        for first in (0..items).step_by(AT_ONCE as usize) {
+            let state = self.state();
+            let part = first..items.min(first + AT_ONCE);
+            let mut add = |item: u32, score: f64| all.push((state.items.shared_id(item), score));
+            state.charts.each((chart, segment), seconds(now), part, &mut add);
+        }
         all
     }
 

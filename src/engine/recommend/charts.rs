@@ -42,7 +42,9 @@ enum Item {
 impl Charts {
     pub(super) fn new(ttl: Duration) -> Self {
         Self(Shared::new(Ages::of(ttl), MAX_BYTES, |key, chart| {
-            size_of::<Key>() + key.collection.len() + chart.len() * size_of::<Charted>()
+            let names =
+                key.collection.len() + key.snapshot.len() + key.segment.as_ref().map_or(0, String::len);
+            size_of::<Key>() + names + chart.len() * size_of::<Charted>()
         }))
     }
 
