@@ -158,7 +158,7 @@ pub struct ServerSettings {
     pub max_in_flight: usize,
     /// How long requests in flight may take after SIGTERM.
     pub drain_timeout_ms: u64,
-    /// How long a trending list is reused.
+    /// How long charts, and answers that everybody shares, are reused.
     pub trending_ttl_ms: u64,
     /// How long a scroll's view is held between two pages.
     pub scroll_ttl_ms: u64,

@@ -3,6 +3,7 @@
 use super::filter::Filter;
 use super::query::{check_fields, check_limit};
 use super::recommend::cache::{Ages, Outcome, Shared};
+use super::recommend::charts::ChartOf;
 use super::{EngineError, Suggestion, View};
 use crate::live::Place;
 use crate::ranking::Strategy;
@@ -63,10 +64,7 @@ impl Default for TrendingQuery {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
-    collection: String,
-    snapshot: String,
-    chart: Chart,
-    segment: Option<String>,
+    of: ChartOf,
     category: Option<String>,
 }
 
@@ -112,21 +110,17 @@ impl TrendingCache {
 }
 
 fn weigh(key: &Key, list: &List) -> usize {
-    let names = [&key.segment, &key.category];
-    let names: usize = names.into_iter().flatten().map(String::len).sum();
+    let category = size_of::<Option<String>>() + key.category.as_ref().map_or(0, String::len);
     let items: usize = list
         .iter()
         .map(|(id, _)| size_of::<(String, f32)>() + id.len())
         .sum();
-    size_of::<Key>() + key.collection.len() + key.snapshot.len() + names + items
+    key.of.bytes() + category + items
 }
 
 fn key(view: &View, query: &TrendingQuery) -> Key {
     Key {
-        collection: view.collection().to_owned(),
-        snapshot: view.snapshot().id().to_owned(),
-        chart: query.chart,
-        segment: query.segment.clone(),
+        of: ChartOf::new(view, query.chart, query.segment.as_deref()),
         category: query.category.clone(),
     }
 }

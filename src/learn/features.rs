@@ -184,7 +184,8 @@ fn level(sum: f32, unit: f32) -> f32 {
 
 /// Keeps the `most` best entries, best first, ties by item.
 pub(super) fn best(mut scored: Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
-    split_best(&mut scored, most);
+    sort_best(&mut scored, most);
+    scored.truncate(most);
     scored
 }
 
@@ -193,28 +194,26 @@ fn best_admitted(mut scored: Vec<(u32, f32)>, most: usize, admits: Option<Admits
     let Some(admits) = admits else {
         return best(scored, most);
     };
-    let (mut found, mut looked) = (Vec::with_capacity(most), 2 * most);
-    while found.len() < most && !scored.is_empty() {
-        let rest = split_best(&mut scored, looked);
-        let admitted = scored.iter().filter(|(item, _)| admits(*item));
+    let (mut found, mut looked_at, mut next) = (Vec::with_capacity(most), 0, 2 * most);
+    while found.len() < most && looked_at < scored.len() {
+        let left = &mut scored[looked_at..];
+        sort_best(left, next);
+        let first = &left[..next.min(left.len())];
+        let admitted = first.iter().filter(|(item, _)| admits(*item));
         found.extend(admitted.take(most - found.len()).copied());
-        (scored, looked) = (rest, 2 * looked);
+        (looked_at, next) = (looked_at + first.len(), 2 * next);
     }
     found
 }
 
-/// Keeps the `most` best entries, best first, ties by item, and gives back the others.
-fn split_best(scored: &mut Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
+/// Puts the `most` best entries before the others, best first, ties by item.
+fn sort_best(scored: &mut [(u32, f32)], most: usize) {
     let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    let mut rest = Vec::new();
-    if scored.len() > most {
-        if most > 0 {
-            scored.select_nth_unstable_by(most - 1, order);
-        }
-        rest = scored.split_off(most);
+    let most = most.min(scored.len());
+    if (1..scored.len()).contains(&most) {
+        scored.select_nth_unstable_by(most - 1, order);
     }
-    scored.sort_unstable_by(order);
-    rest
+    scored[..most].sort_unstable_by(order);
 }
 
 /// Candidates for who did `seen`, with their features. `also` are candidates from elsewhere; `likeness` gives how much an

@@ -17,14 +17,32 @@ use std::time::Duration;
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Charts in order, by collection, snapshot, chart and segment.
-pub(super) struct Charts(Shared<Key, Vec<Charted>>);
+pub(super) struct Charts(Shared<ChartOf, Vec<Charted>>);
 
+/// Which chart of which items.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub(in crate::engine) struct ChartOf {
     collection: String,
     snapshot: String,
     chart: Chart,
     segment: Option<String>,
+}
+
+impl ChartOf {
+    pub(in crate::engine) fn new(view: &View, chart: Chart, segment: Option<&str>) -> Self {
+        Self {
+            collection: view.collection().to_owned(),
+            snapshot: view.snapshot().id().to_owned(),
+            chart,
+            segment: segment.map(str::to_owned),
+        }
+    }
+
+    /// The bytes of memory it takes.
+    pub(in crate::engine) fn bytes(&self) -> usize {
+        let segment = self.segment.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.collection.len() + self.snapshot.len() + segment
+    }
 }
 
 /// One item of a chart.
@@ -41,28 +59,20 @@ enum Item {
 
 impl Charts {
     pub(super) fn new(ttl: Duration) -> Self {
-        Self(Shared::new(Ages::of(ttl), MAX_BYTES, |key, chart| {
-            let names =
-                key.collection.len() + key.snapshot.len() + key.segment.as_ref().map_or(0, String::len);
-            size_of::<Key>() + names + chart.len() * size_of::<Charted>()
+        Self(Shared::new(Ages::of(ttl), MAX_BYTES, |of, chart| {
+            of.bytes() + chart.len() * size_of::<Charted>()
         }))
     }
 
     fn get(&self, scene: &Scene<'_>, chart: Chart) -> Result<Arc<Vec<Charted>>, EngineError> {
-        let view = scene.view;
-        let key = Key {
-            collection: view.collection().to_owned(),
-            snapshot: view.snapshot().id().to_owned(),
-            chart,
-            segment: scene.wanted.segment.clone(),
-        };
-        let (segment, now) = (key.segment.clone(), scene.now);
-        let compute = || Ok(in_order(view, (chart, segment.as_deref()), now));
+        let (view, segment) = (scene.view, scene.wanted.segment.as_deref());
+        let compute = || Ok(in_order(view, (chart, segment), scene.now));
         let again = || {
-            let (view, segment) = (Arc::clone(view), segment.clone());
+            let (view, segment) = (Arc::clone(view), scene.wanted.segment.clone());
             move || Ok(in_order(&view, (chart, segment.as_deref()), Timestamp::now()))
         };
-        let (kept, _) = self.0.get(key, false, compute, again)?;
+        let of = ChartOf::new(view, chart, segment);
+        let (kept, _) = self.0.get(of, false, compute, again)?;
         Ok(kept.value)
     }
 }

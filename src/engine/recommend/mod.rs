@@ -32,7 +32,7 @@
 mod anonymous;
 pub(crate) mod cache;
 mod call;
-mod charts;
+pub(super) mod charts;
 mod facts;
 mod fields;
 mod for_you;
